@@ -1,0 +1,193 @@
+package protocol
+
+// Codec is one application protocol in one dialect and framing. It is immutable
+// after construction and safe for concurrent use.
+//
+// A message is encoded in two steps, its body between OpenFrame and CloseFrame, so
+// that a body can go into a frame or, with others, into a batch.
+type Codec interface {
+	// Traits tells what the protocol can say. It never changes.
+	Traits() Traits
+
+	// Split finds the first frame of data, as a bufio.SplitFunc does: advance bytes are
+	// done with, and frame, which may be nil, is within them. Advance 0 and no error
+	// ask for more data. r is the connection's own: what Split has seen of a frame that
+	// is not whole yet. Data then begins again at the same byte. An error is a
+	// *FrameError: the stream is out of step and cannot be read further.
+	// At atEOF an unfinished frame is an error, and so is nothing else.
+	Split(data []byte, atEOF bool, r *Resume) (advance int, frame []byte, err error)
+
+	// Decode reads frame, which came from Split, into m. An error is a *Malformed: the
+	// stream is still in step, and m has what could be read, at least its Kind where
+	// that decides whether the sender may be answered.
+	Decode(dir Direction, frame []byte, m *Message) error
+	// DecodeBody is Decode for a body without framing, such as a member of a batch.
+	DecodeBody(dir Direction, body []byte, m *Message) error
+
+	// Getter compiles path, in the protocol's own notation ("/params/0", "MSH-10",
+	// "DE41"). The error names what is wrong with the path.
+	Getter(path string) (Getter, error)
+
+	// AppendWithID appends the body of m under another ID, encoded anew from what was
+	// validated. An empty id leaves the one that it has.
+	AppendWithID(dst []byte, m *Message, id ID) ([]byte, error)
+	// AppendNotice appends the body of n as an answer to req, in the protocol's own
+	// words. Req may be nil, or lack an ID. If nothing is appended the protocol has no
+	// words for it here, and nothing may be sent.
+	AppendNotice(dst []byte, req *Message, n *Notice) ([]byte, error)
+
+	// OpenFrame appends what comes before a body, and CloseFrame, with the length that
+	// dst had before OpenFrame, completes the frame. Head is the Head of the request
+	// that this frame answers, or nil. CloseFrame fails if the body does not fit its
+	// framing; dst is then as long as it was before OpenFrame.
+	OpenFrame(dst, head []byte) []byte
+	CloseFrame(dst []byte, start int) ([]byte, error)
+}
+
+// Resume is what Split remembers of a frame that is not whole yet. The zero value
+// stands at the beginning of a frame. Its meaning is the framing's own.
+type Resume struct {
+	Off   int // bytes that need not be looked at again
+	Need  int // bytes that the whole frame takes, where that is known; else 0
+	Depth int32
+	State uint8
+}
+
+// Traits tells what a protocol can say, so that a configuration that asks for more
+// is refused before it runs.
+type Traits struct {
+	// Name is the protocol's name in a configuration.
+	Name string
+	// Modes are the ways in which results can be matched to requests, the default first.
+	Modes []Mode
+	// Tickets is the number of different IDs that AppendTicket can write, 0 if the codec
+	// is no Rewriter.
+	Tickets uint64
+	// Ordered is true if a client pairs answers with its requests by their order.
+	Ordered bool
+	// Wait is the kind of wait notice that the protocol has.
+	Wait Wait
+	// Says tells for each Class whether AppendNotice has words for it.
+	Says [NumClasses]bool
+	// Echo is true if AppendNotice gives back more of the request than its ID, so that the
+	// request's body must be kept as long as a notice may still be needed.
+	Echo bool
+	// JSON is true if the values of getters have a Raw that is JSON text, and Content is
+	// then the path of what a schema for one operation describes ("/params").
+	JSON    bool
+	Content string
+}
+
+// Limits bound what a codec accepts from the wire. A zero means the codec's default.
+type Limits struct {
+	Frame int // bytes of a frame, framing included; 1 MiB
+	Depth int // nesting; 64
+	Items int // members of a batch, records of a response; 1000
+}
+
+// WithDefaults returns l with a default for each zero.
+func (l Limits) WithDefaults() Limits {
+	if l.Frame == 0 {
+		l.Frame = 1 << 20
+	}
+	if l.Depth == 0 {
+		l.Depth = 64
+	}
+	if l.Items == 0 {
+		l.Items = 1000
+	}
+	return l
+}
+
+// Can reports whether the protocol allows mode.
+func (t Traits) Can(mode Mode) bool {
+	for _, m := range t.Modes {
+		if m == mode {
+			return true
+		}
+	}
+	return false
+}
+
+// Mode is a way to match results to requests.
+type Mode uint8
+
+const (
+	// Rewrite puts the gateway's own ticket in place of the client's ID.
+	Rewrite Mode = iota
+	// Key matches by fields of the message, which is forwarded as it is.
+	Key
+	// FIFO matches by order: the n-th answer is for the n-th request of a connection.
+	FIFO
+	// Exclusive has one request at a time on a connection.
+	Exclusive
+)
+
+var modeNames = [...]string{"rewrite", "key", "fifo", "exclusive"}
+
+// String returns the mode's name in a configuration.
+func (m Mode) String() string {
+	if int(m) < len(modeNames) {
+		return modeNames[m]
+	}
+	return "invalid"
+}
+
+// ParseMode returns the mode that is called name.
+func ParseMode(name string) (Mode, bool) {
+	for i, n := range modeNames {
+		if n == name {
+			return Mode(i), true
+		}
+	}
+	return 0, false
+}
+
+// Wait is a kind of wait notice.
+type Wait uint8
+
+const (
+	// NoWait is that of a protocol that has no form for it.
+	NoWait Wait = iota
+	// Interim says nothing about the result, which follows on the same connection.
+	Interim
+	// Closing ends the exchange for the client, who must ask again.
+	Closing
+	// Promise releases the client from resending. It needs a journal.
+	Promise
+)
+
+var waitNames = [...]string{"none", "interim", "closing", "promise"}
+
+// String returns the kind's name in a configuration.
+func (w Wait) String() string {
+	if int(w) < len(waitNames) {
+		return waitNames[w]
+	}
+	return "invalid"
+}
+
+// Rewriter is a Codec whose IDs the gateway can choose.
+type Rewriter interface {
+	// AppendTicket appends the ID that stands for n, which is below Traits.Tickets.
+	AppendTicket(dst []byte, n uint64) ID
+	// Ticket is the reverse. It is false for an ID that AppendTicket never writes.
+	Ticket(id ID) (n uint64, ok bool)
+}
+
+// Batching is a Codec whose protocol can carry several messages in one frame.
+type Batching interface {
+	// Members appends the bodies of the members of m, whose Kind is Batch, in order.
+	// They alias m. A codec that limits their number refuses the frame in Decode.
+	Members(m *Message, bodies [][]byte) ([][]byte, error)
+	// AppendBatch appends the body of a batch of bodies, of which there is at least one.
+	AppendBatch(dst []byte, bodies [][]byte) ([]byte, error)
+}
+
+// Sessioning is a Codec whose protocol has traffic of the connection itself, which
+// is answered where it arrives and never forwarded.
+type Sessioning interface {
+	// AppendReply appends the whole frame that answers m, of Kind Keepalive or SignOn.
+	// If nothing is appended there is no answer.
+	AppendReply(dst []byte, m *Message) ([]byte, error)
+}
