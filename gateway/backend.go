@@ -1,0 +1,441 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/splitter"
+	"github.com/sallyport/sallyport/tunnel"
+)
+
+// Backend is the state machine of one backend connection, in one generation: it ends
+// with the connection, and its successor shares nothing with it. It is the way back:
+// read Data first.
+type Backend struct {
+	up  *upstream
+	w   *worker // of its shard
+	vc  *tunnel.VConn
+	own *tunnel.Owner
+	way *tunnel.OneWay // to the backend
+
+	resume  protocol.Resume
+	parts   []splitter.Part
+	out     []byte
+	clients []*tunnel.VConn // that got something in this call
+	strikes int
+
+	ledger *Ledger
+	useful atomic.Bool // it has answered something
+	ended  chan struct{}
+	cause  error // why it ended; readable after ended
+
+	// guarded by the pool's lock
+	taken int // places on it
+	gone  bool
+
+	sendMu  sync.Mutex // above the Ledger's and the Buffer's: requests enter both in one order
+	put     int64      // bytes put into way since the beginning
+	bundle  bundle
+	stopped bool
+	clock   *time.Timer // for the Ledger's deadlines
+	armed   bool
+}
+
+func newBackend(u *upstream, conn net.Conn, n int) *Backend {
+	r := u.route
+	b := &Backend{up: u, w: r.workers[n%len(r.workers)], ended: make(chan struct{})}
+	var tickets uint64
+	if u.rewriter != nil {
+		tickets = u.codec.Traits().Tickets
+	}
+	b.ledger = NewLedger(r.mode, tickets, r.timeouts.Answer)
+	b.vc, b.own = b.w.shard.New(fmt.Sprintf("%s/%s#%d", r.conf.Name, u.conf.Name, n), conn, r.limits.Tunnel, b)
+	b.way = tunnel.NewOneWay(b.vc)
+	b.bundle.b = b
+	return b
+}
+
+// start lets requests in.
+func (b *Backend) start() {
+	b.vc.Reenable()
+	b.up.route.pool.add(b)
+}
+
+// Data sends each result in p to the client that asked for it.
+func (b *Backend) Data(_ *tunnel.Owner, p []byte) (taken int) {
+	defer b.guard()
+	for taken < len(p) {
+		advance, frame, err := b.up.codec.Split(p[taken:], false, &b.resume)
+		if err != nil {
+			b.lose(err)
+			return len(p)
+		}
+		if advance == 0 {
+			break
+		}
+		taken += advance
+		b.resume = protocol.Resume{}
+		if frame == nil {
+			continue
+		}
+		if err := b.frame(frame); err != nil {
+			b.lose(err)
+			return len(p)
+		}
+	}
+	b.wake()
+	return taken
+}
+
+// guard fails what is open if the handler panics, and leaves the rest to the shard.
+func (b *Backend) guard() {
+	if bug := recover(); bug != nil {
+		b.lose(errBug)
+		panic(bug)
+	}
+}
+
+// wake reenables the clients that got something.
+func (b *Backend) wake() {
+	for i, vc := range b.clients {
+		vc.Reenable()
+		b.clients[i] = nil
+	}
+	b.clients = b.clients[:0]
+}
+
+// frame handles one frame: a result, several, or something else. An error ends the connection.
+func (b *Backend) frame(frame []byte) error {
+	m := &b.w.answer
+	m.Reset()
+	if err := b.up.codec.Decode(protocol.FromBackend, frame, m); err != nil {
+		return fmt.Errorf("the backend's answer: %w", err)
+	}
+	if m.Kind != protocol.Batch {
+		return b.result(m)
+	}
+	parts, err := b.up.splitter.Split(m, b.parts)
+	b.parts = parts
+	if err != nil {
+		return fmt.Errorf("the backend's batch: %w", err)
+	}
+	b.up.route.counters.split.Add(1)
+	for i := range parts {
+		if parts[i].Err != nil {
+			// Its owner cannot be told; the deadline tells it. The others are not disturbed.
+			err = errors.Join(err, b.strike())
+			continue
+		}
+		err = errors.Join(err, b.result(&parts[i].Message))
+	}
+	return err
+}
+
+// result gives one result to its client.
+func (b *Backend) result(m *protocol.Message) error {
+	r := b.up.route
+	switch m.Kind {
+	case protocol.Response, protocol.Progress:
+	case protocol.Keepalive, protocol.SignOn:
+		return b.reply(m)
+	default:
+		r.counters.unasked.Add(1)
+		return nil
+	}
+	final := m.Kind == protocol.Response && !m.More
+	x, v := b.take(m, final)
+	if v != taken {
+		return b.stray(m, v)
+	}
+	b.useful.Store(true)
+	b.strikes = 0
+	b.up.rx.Add(1)
+	if m.Kind == protocol.Progress {
+		if x.session.wait(x, b.w) {
+			b.clients = append(b.clients, x.session.vc)
+		}
+		return nil
+	}
+	out := r.open(b.out[:0], x)
+	out, err := r.codec.AppendWithID(out, m, x.id)
+	if err == nil {
+		out, err = r.close(out, x)
+	}
+	b.out = out[:0]
+	if err != nil {
+		if final {
+			b.end(x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer, Unknown: true})
+		}
+		return nil
+	}
+	if final {
+		b.done()
+	}
+	b.deliver(x, out, final)
+	return nil
+}
+
+// take asks the Ledger whose result m is.
+func (b *Backend) take(m *protocol.Message, final bool) (*exchange, verdict) {
+	now := time.Now()
+	switch b.up.route.mode {
+	case protocol.Rewrite:
+		ticket, ok := b.up.rewriter.Ticket(m.ID)
+		if !ok {
+			return nil, unknown
+		}
+		return b.ledger.take(ticket, final, now)
+	case protocol.Key:
+		return b.ledger.takeKey(m.ID, final, now)
+	}
+	return b.ledger.takeFirst(final, now)
+}
+
+// deliver puts out, which answers x, on its client's desk.
+func (b *Backend) deliver(x *exchange, out []byte, final bool) {
+	s := x.session
+	if s.deliver(x, out, final, answer) {
+		b.clients = append(b.clients, s.vc)
+	}
+}
+
+// stray counts an answer that belongs to nobody. Where pairing is by order it is lost
+// with the first of them.
+func (b *Backend) stray(m *protocol.Message, v verdict) error {
+	c := &b.up.route.counters
+	switch v {
+	case late:
+		c.late.Add(1)
+		return nil
+	case doubled:
+		c.doubled.Add(1)
+	default:
+		c.unknown.Add(1)
+		b.up.unknown.Add(1)
+		if m.Failed && len(m.ID) == 0 && b.refusedAll() {
+			return nil
+		}
+	}
+	return b.strike()
+}
+
+// strike counts an answer of no use, and ends the connection after too many in a row.
+func (b *Backend) strike() error {
+	b.strikes++
+	if b.strikes < b.up.conf.Strikes {
+		return nil
+	}
+	b.up.route.counters.limits[limitBackendStrikes].Add(1)
+	return fmt.Errorf("%d answers in a row that nobody asked for", b.strikes)
+}
+
+// refusedAll is for an error without an id: a backend that could not read what it was
+// sent. If everything that is open went out as one frame, the error can mean only that;
+// otherwise nothing is guessed, and the deadlines tell the clients.
+func (b *Backend) refusedAll() bool {
+	list := b.ledger.takeOnly(nil)
+	for _, x := range list {
+		b.done()
+		b.end(x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer})
+	}
+	return len(list) > 0
+}
+
+// reply answers what belongs to the connection itself.
+func (b *Backend) reply(m *protocol.Message) error {
+	frame, err := appendReply(b.out[:0], b.up.codec, m)
+	b.out = frame[:0]
+	if err != nil || len(frame) == 0 {
+		return err
+	}
+	b.vc.Reenable() // a pass is made when this call is over
+	b.sendMu.Lock()
+	defer b.sendMu.Unlock()
+	b.put += int64(len(frame))
+	h := b.vc.Lock()
+	defer h.Unlock()
+	return h.Put(frame)
+}
+
+// End fails whatever is open on the connection: nothing that may have been executed is
+// sent again.
+func (b *Backend) End(_ *tunnel.Owner, err error) {
+	if errors.Is(err, io.EOF) {
+		err = errors.New("the backend closed the connection")
+	}
+	b.lose(err)
+}
+
+// Room does nothing: who waits for room towards the backend is a Session, and is
+// reenabled by the tunnel.
+func (b *Backend) Room(*tunnel.Owner) {}
+
+// lose ends the Backend: each of its requests of which a byte has left fails with its
+// outcome unknown, the others may be sent again later.
+func (b *Backend) lose(cause error) {
+	r := b.up.route
+	r.pool.remove(b)
+	b.sendMu.Lock()
+	if b.stopped {
+		b.sendMu.Unlock()
+		return
+	}
+	b.stopped = true
+	if b.clock != nil {
+		b.clock.Stop()
+	}
+	b.bundle.stop()
+	b.sendMu.Unlock()
+	sent := b.shut(cause)
+	for _, x := range b.ledger.close(nil) {
+		n := protocol.Notice{Class: protocol.Failed, Cause: protocol.BackendLost, Unknown: true}
+		if x.from >= sent {
+			n = protocol.Notice{Class: protocol.Later, Cause: protocol.BackendLost, RetryAfter: r.conf.RetryAfter}
+		}
+		b.up.pending.Add(-1)
+		b.end(x, fail, &n)
+	}
+	b.cause = cause
+	close(b.ended)
+}
+
+// shut closes the connection, for good, and returns how many bytes have left.
+func (b *Backend) shut(cause error) (sent int64) {
+	h := b.vc.Lock()
+	defer h.Unlock()
+	if cause == errDrained && h.Queued() == 0 {
+		h.Close(cause)
+	} else {
+		h.Abort(cause)
+	}
+	return h.Left()
+}
+
+// done gives the place of an exchange back.
+func (b *Backend) done() {
+	b.up.pending.Add(-1)
+	b.up.route.pool.release(b)
+}
+
+// end gives x a final notice in place of a result. Its place must have been given back.
+func (b *Backend) end(x *exchange, e event, n *protocol.Notice) {
+	s := x.session
+	out := b.up.route.answer(nil, x, n, new(protocol.Message))
+	if s.deliver(x, out, true, e) {
+		s.vc.Reenable()
+	}
+}
+
+// expire fails what the backend has not answered in time. It runs on the timer's
+// goroutine: the Ledger gives each exchange to one taker only.
+func (b *Backend) expire() {
+	r := b.up.route
+	list, next := b.ledger.expire(time.Now(), nil)
+	b.sendMu.Lock()
+	b.armed = !next.IsZero() && !b.stopped
+	if b.armed {
+		b.clock.Reset(time.Until(next))
+	}
+	b.sendMu.Unlock()
+	for _, x := range list {
+		r.counters.limits[limitAnswerTime].Add(1)
+		b.up.expired.Add(1)
+		b.done()
+		b.end(x, expire, &protocol.Notice{Class: protocol.Failed, Cause: protocol.AnswerTimeout, Unknown: true})
+	}
+	if len(list) > 0 && (r.mode == protocol.FIFO || r.mode == protocol.Exclusive) {
+		// An answer that still comes would be taken for the next one's.
+		b.lose(errors.New("the backend did not answer in time, and answers are matched by order"))
+	}
+}
+
+// send takes x, the request m, into the Ledger and puts it on its way. In one step, so
+// that requests are written in the order in which their answers are paired. room is
+// used up, and given back whatever happens. An error of Ledger.add, or of encoding m,
+// leaves x to the caller; after nil x is whoever's who answers it.
+func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel.Reservation) error {
+	defer room.Release()
+	b.sendMu.Lock()
+	defer b.sendMu.Unlock()
+	if b.stopped {
+		return errLedgerClosed
+	}
+	x.from = b.put
+	ticket, err := b.ledger.add(x, m.ID, time.Now())
+	if err != nil {
+		return err
+	}
+	var id protocol.ID
+	if b.up.route.mode == protocol.Rewrite {
+		w.ticket = b.up.rewriter.AppendTicket(w.ticket[:0], ticket)
+		id = w.ticket
+	}
+	if err := b.forward(w, m, id, room); err != nil {
+		b.ledger.drop(ticket)
+		return err
+	}
+	b.arm()
+	b.up.tx.Add(1)
+	b.up.pending.Add(1)
+	return nil
+}
+
+// sendOneWay is send for a message that is not answered.
+func (b *Backend) sendOneWay(w *worker, m *protocol.Message, room *tunnel.Reservation) error {
+	defer room.Release()
+	b.sendMu.Lock()
+	defer b.sendMu.Unlock()
+	if b.stopped {
+		return errLedgerClosed
+	}
+	if err := b.forward(w, m, nil, room); err != nil {
+		return err
+	}
+	b.up.tx.Add(1)
+	return nil
+}
+
+// forward puts m under id on its way, alone or into the bundle. b.sendMu is held.
+func (b *Backend) forward(w *worker, m *protocol.Message, id protocol.ID, room *tunnel.Reservation) error {
+	if b.up.conf.Batch.Max > 1 {
+		body, err := b.up.codec.AppendWithID(w.out[:0], m, id)
+		w.out = body[:0]
+		if err != nil {
+			return err
+		}
+		b.bundle.add(body, room)
+		return nil
+	}
+	frame := b.up.codec.OpenFrame(w.out[:0], nil)
+	frame, err := b.up.codec.AppendWithID(frame, m, id)
+	if err == nil {
+		frame, err = b.up.codec.CloseFrame(frame, 0)
+	}
+	w.out = frame[:0]
+	if err != nil {
+		return err
+	}
+	b.put += int64(len(frame))
+	// It fails only if the connection has ended, and then End tells the client.
+	_ = room.Put(frame)
+	return nil
+}
+
+// arm starts the clock of the Ledger's deadlines, unless it runs. b.sendMu is held.
+func (b *Backend) arm() {
+	if b.armed {
+		return
+	}
+	b.armed = true
+	if b.clock == nil {
+		b.clock = time.AfterFunc(b.up.route.timeouts.Answer, b.expire)
+		return
+	}
+	b.clock.Reset(b.up.route.timeouts.Answer)
+}

@@ -1,0 +1,440 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+	"github.com/sirupsen/logrus"
+
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/splitter"
+	"github.com/sallyport/sallyport/validate"
+)
+
+// Config is what a Gateway is made of. The zero value of every optional field means
+// its default. New copies it.
+type Config struct {
+	// Routes are the doors: at least one.
+	Routes []Route
+	// Log gets a line for each connection and each refusal. It must not block: give it
+	// a writer that drops rather than waits. Nil logs nothing.
+	Log *logrus.Entry
+	// Shards is the number of event loops, GOMAXPROCS by default.
+	Shards int
+	// Drain bounds a Shutdown whose context has no deadline; 30 s by default.
+	Drain time.Duration
+	// Pump serves every connection with goroutines of its own instead of the shard's
+	// event loop: for in-memory connections and fake time. Slower, and never needed otherwise.
+	Pump bool
+}
+
+// Route is one door: a listener, a protocol, rules, and the backends behind it.
+type Route struct {
+	// Name is shown in logs and metrics. It must be unique.
+	Name string
+	// Listen is where clients come from, "host:port" or "unix:/path". Listener, if it is
+	// set, is used in its place, and belongs to the Gateway.
+	Listen   string
+	Listener net.Listener
+	// Codec is the protocol that clients speak.
+	Codec protocol.Codec
+	// Rules are what a request must meet. Nil lets pass whatever the codec accepts.
+	Rules *validate.Program
+	// Mode is how results are matched to requests; nil: the codec's default.
+	Mode *protocol.Mode
+	// Backends are what is behind the door: at least one. They do the same work.
+	Backends []BackendConfig
+	// Balance chooses between connections.
+	Balance Balance
+
+	Limits   Limits
+	Timeouts Timeouts
+	Wait     WaitConfig
+	// RetryAfter is what a Later tells the client, 1 s by default.
+	RetryAfter time.Duration
+	// LogMessages logs a line for each request that was verified, beside those refused.
+	LogMessages bool
+}
+
+// Limits bound what one route holds. Each zero means its default; at each limit the
+// client concerned hears why, or is closed alone, and a counter shows it.
+type Limits struct {
+	// InFlight is the number of requests that one client may have open; 128.
+	InFlight int
+	// InFlightTotal is that of all clients of the route; 65,536.
+	InFlightTotal int
+	// Connections is the number of clients; 10,000.
+	Connections int
+	// ConnectionsPerPeer is that from one address; Connections by default.
+	ConnectionsPerPeer int
+	// Frame is the codec's limit on a frame, which Queue and Tunnel must at least hold; 1 MiB.
+	Frame int
+	// Queue is the bytes that may wait for a client that does not read; 4 MiB, at least two frames.
+	Queue int
+	// Tunnel is the bytes that may wait for a backend connection; 1 MiB, at least two frames.
+	Tunnel int
+	// Gather is the bytes of the answer to one batch of a client; half of Queue.
+	Gather int
+	// Strikes is the number of refusals in a row after which a client is closed; 100.
+	Strikes int
+}
+
+// Timeouts bound how long one route waits. Each zero means its default; a negative
+// Idle never ends a connection.
+type Timeouts struct {
+	// Frame is the time to receive one frame, first byte to last; 10 s.
+	Frame time.Duration
+	// Idle closes a client without traffic and without an open request; 10 min.
+	Idle time.Duration
+	// Queue is how long a request waits for room towards the backend; 5 s.
+	Queue time.Duration
+	// Answer is how long the backend may take; 30 s.
+	Answer time.Duration
+	// Connect bounds a dial; 5 s.
+	Connect time.Duration
+	// Linger is how long unsent bytes are waited for when a connection is closed; 2 s.
+	Linger time.Duration
+}
+
+// WaitConfig says when a client hears that its request is being processed.
+type WaitConfig struct {
+	// On sends wait notices. The codec must have words for them.
+	On bool
+	// After delays the notice, which is not sent if the result comes first. With 0 it
+	// is sent at once, before the request leaves for the backend.
+	After time.Duration
+}
+
+// BackendConfig is one system behind a route.
+type BackendConfig struct {
+	// Name is shown in logs and metrics; Address by default.
+	Name string
+	// Address is "host:port" or "unix:/path". Dial, if it is set, is used in its place.
+	Address string
+	Dial    func(ctx context.Context) (net.Conn, error)
+	// Codec is what the backend speaks: the route's protocol, perhaps in another framing.
+	// Nil: the route's codec.
+	Codec protocol.Codec
+	// Connections is how many are kept open; 2.
+	Connections int
+	// InFlight is the number of requests open on one connection; 64. It is 1 in mode Exclusive.
+	InFlight int
+	// Batch sends requests together.
+	Batch BatchConfig
+	// Strikes is the number of answers without a request after which a connection is
+	// closed; 100. In mode FIFO the first one closes it.
+	Strikes int
+	// Backoff bounds the pause before a dial: full jitter below Min doubled with each
+	// failure in a row, up to Max; 100 ms and 10 s.
+	Backoff Backoff
+	// Circuit opens after Failures in a row, 5, and clients then hear Later at once, until
+	// a dial after Rest, 5 s, has worked.
+	Circuit Circuit
+}
+
+// BatchConfig sends up to Max requests as one batch, none of them later than Linger
+// after it came. Max 0 or 1 sends each by itself.
+type BatchConfig struct {
+	Max    int
+	Linger time.Duration
+}
+
+// Backoff is the pause between failed dials.
+type Backoff struct{ Min, Max time.Duration }
+
+// Circuit is the breaker of a backend.
+type Circuit struct {
+	Failures int
+	Rest     time.Duration
+}
+
+// Balance is a way to choose a backend connection.
+type Balance uint8
+
+const (
+	// RoundRobin takes one after the other.
+	RoundRobin Balance = iota
+	// LeastInFlight takes the one with the fewest requests open.
+	LeastInFlight
+)
+
+// ParseBalance returns the Balance that is called name in a configuration.
+func ParseBalance(name string) (Balance, bool) {
+	switch name {
+	case "round-robin":
+		return RoundRobin, true
+	case "least-in-flight":
+		return LeastInFlight, true
+	}
+	return 0, false
+}
+
+// FieldError is one mistake in a Config: where it is, as in "routes[0].backends[1].batch",
+// and what is wrong with it.
+type FieldError struct {
+	Field string
+	Err   error
+}
+
+// Error returns field and error.
+func (e *FieldError) Error() string { return e.Field + ": " + e.Err.Error() }
+
+// Unwrap returns the error.
+func (e *FieldError) Unwrap() error { return e.Err }
+
+// Check reports everything that is wrong with c, each as a *FieldError, in one
+// *multierror.Error. It opens nothing.
+func (c *Config) Check() error {
+	var errs *multierror.Error
+	bad := func(field string, format string, args ...any) {
+		errs = multierror.Append(errs, &FieldError{field, fmt.Errorf(format, args...)})
+	}
+	if len(c.Routes) == 0 {
+		bad("routes", "there must be at least one")
+	}
+	names := map[string]int{}
+	for i := range c.Routes {
+		at := fmt.Sprintf("routes[%d]", i)
+		r := &c.Routes[i]
+		if r.Name == "" {
+			bad(at+".name", "must not be empty")
+		} else if first, ok := names[r.Name]; ok {
+			bad(at+".name", "routes[%d] has the same name", first)
+		} else {
+			names[r.Name] = i
+		}
+		r.check(func(field, format string, args ...any) { bad(at+"."+field, format, args...) })
+	}
+	return errs.ErrorOrNil()
+}
+
+func (r *Route) check(bad func(field, format string, args ...any)) {
+	if r.Listen == "" && r.Listener == nil {
+		bad("listen", "must not be empty")
+	}
+	if len(r.Backends) == 0 {
+		bad("backends", "there must be at least one")
+	}
+	if r.Codec == nil {
+		bad("protocol", "must not be empty")
+		return // nothing else can be judged
+	}
+	traits := r.Codec.Traits()
+	mode := r.mode()
+	if !traits.Can(mode) {
+		bad("mode", "%s cannot match results by %s; it can by %s", traits.Name, mode, modeList(traits.Modes))
+	}
+	if _, ok := r.Codec.(protocol.Rewriter); mode == protocol.Rewrite && !ok {
+		bad("mode", "%s has no id that could be rewritten", traits.Name)
+	}
+	if r.Wait.On {
+		switch traits.Wait {
+		case protocol.NoWait:
+			bad("wait", "%s has no words for a wait notice", traits.Name)
+		case protocol.Promise:
+			bad("wait", "a wait notice of %s is a promise, which needs a journal; there is none", traits.Name)
+		}
+		if traits.Ordered && traits.Wait == protocol.Interim {
+			bad("wait", "clients of %s pair answers by order: an interim wait notice would be taken for one", traits.Name)
+		}
+	}
+	for _, limit := range []struct {
+		field string
+		v     int
+	}{
+		{"in_flight", r.Limits.InFlight}, {"in_flight_total", r.Limits.InFlightTotal}, {"connections", r.Limits.Connections},
+		{"connections_per_peer", r.Limits.ConnectionsPerPeer}, {"frame", r.Limits.Frame}, {"queue", r.Limits.Queue},
+		{"tunnel", r.Limits.Tunnel}, {"gather", r.Limits.Gather}, {"strikes", r.Limits.Strikes},
+	} {
+		if limit.v < 0 {
+			bad("limits."+limit.field, "must not be negative")
+		}
+	}
+	l := r.Limits.withDefaults()
+	if l.Queue < 2*l.Frame {
+		bad("limits.queue", "%d bytes cannot hold two frames of %d", l.Queue, l.Frame)
+	}
+	if l.Tunnel < 2*l.Frame {
+		bad("limits.tunnel", "%d bytes cannot hold two frames of %d", l.Tunnel, l.Frame)
+	}
+	for _, timeout := range []struct {
+		field string
+		v     time.Duration
+	}{
+		{"frame", r.Timeouts.Frame}, {"queue", r.Timeouts.Queue}, {"answer", r.Timeouts.Answer},
+		{"connect", r.Timeouts.Connect}, {"linger", r.Timeouts.Linger},
+	} {
+		if timeout.v < 0 {
+			bad("timeouts."+timeout.field, "must not be negative")
+		}
+	}
+	backends := map[string]int{}
+	for i := range r.Backends {
+		b := &r.Backends[i]
+		at := fmt.Sprintf("backends[%d].", i)
+		b.check(r, func(field, format string, args ...any) { bad(at+field, format, args...) })
+		if first, ok := backends[b.name()]; ok {
+			bad(at+"name", "backends[%d] has the same name", first)
+		}
+		backends[b.name()] = i
+	}
+}
+
+func (b *BackendConfig) check(r *Route, bad func(field, format string, args ...any)) {
+	if b.Address == "" && b.Dial == nil {
+		bad("address", "must not be empty")
+	}
+	codec := b.codec(r)
+	if got, want := codec.Traits().Name, r.Codec.Traits().Name; got != want {
+		bad("protocol", "the backend speaks %s and the route %s", got, want)
+	}
+	for _, limit := range []struct {
+		field string
+		v     int
+	}{
+		{"connections", b.Connections}, {"in_flight", b.InFlight}, {"batch.max", b.Batch.Max},
+		{"strikes", b.Strikes}, {"circuit.failures", b.Circuit.Failures},
+	} {
+		if limit.v < 0 {
+			bad(limit.field, "must not be negative")
+		}
+	}
+	if r.mode() == protocol.Exclusive && b.InFlight > 1 {
+		bad("in_flight", "mode exclusive has one request at a time on a connection")
+	}
+	if tickets := codec.Traits().Tickets; r.mode() == protocol.Rewrite && tickets > 0 && uint64(max(b.InFlight, 0)) > tickets {
+		bad("in_flight", "%s has only %d ids", codec.Traits().Name, tickets)
+	}
+	if b.Batch.Max > 1 {
+		if splitter.New(codec) == nil {
+			bad("batch", "%s has no batches", codec.Traits().Name)
+		}
+		if r.mode() == protocol.Exclusive {
+			bad("batch", "mode exclusive has one request at a time on a connection")
+		}
+		if n := b.inFlight(r); b.Batch.Max > n {
+			bad("batch.max", "%d requests in a batch, but in_flight allows %d on a connection", b.Batch.Max, n)
+		}
+	}
+	if b.Batch.Linger < 0 {
+		bad("batch.linger", "must not be negative")
+	}
+	if b.Backoff.Min < 0 || b.Backoff.Max < 0 || b.Backoff.Max > 0 && b.Backoff.Min > b.Backoff.Max {
+		bad("backoff", "min must be at least 0 and at most max")
+	}
+}
+
+func modeList(modes []protocol.Mode) string {
+	text := ""
+	for i, m := range modes {
+		if i > 0 {
+			text += ", "
+		}
+		text += m.String()
+	}
+	return text
+}
+
+func (r *Route) mode() protocol.Mode {
+	if r.Mode != nil {
+		return *r.Mode
+	}
+	if modes := r.Codec.Traits().Modes; len(modes) > 0 {
+		return modes[0]
+	}
+	return protocol.Exclusive
+}
+
+func (l Limits) withDefaults() Limits {
+	def(&l.InFlight, 128)
+	def(&l.InFlightTotal, 1<<16)
+	def(&l.Connections, 10_000)
+	def(&l.ConnectionsPerPeer, l.Connections)
+	def(&l.Frame, 1<<20)
+	def(&l.Queue, max(4<<20, 2*l.Frame))
+	def(&l.Tunnel, max(1<<20, 2*l.Frame))
+	def(&l.Gather, l.Queue/2)
+	def(&l.Strikes, 100)
+	return l
+}
+
+func (t Timeouts) withDefaults() Timeouts {
+	def(&t.Frame, 10*time.Second)
+	def(&t.Idle, 10*time.Minute)
+	def(&t.Queue, 5*time.Second)
+	def(&t.Answer, 30*time.Second)
+	def(&t.Connect, 5*time.Second)
+	def(&t.Linger, 2*time.Second)
+	return t
+}
+
+func (b BackendConfig) withDefaults(r *Route) BackendConfig {
+	b.Codec = b.codec(r)
+	b.Name = b.name()
+	def(&b.Connections, 2)
+	b.InFlight = b.inFlight(r)
+	def(&b.Batch.Max, 1)
+	def(&b.Strikes, 100)
+	if r.mode() == protocol.FIFO {
+		b.Strikes = 1
+	}
+	def(&b.Backoff.Min, 100*time.Millisecond)
+	def(&b.Backoff.Max, 10*time.Second)
+	def(&b.Circuit.Failures, 5)
+	def(&b.Circuit.Rest, 5*time.Second)
+	if b.Dial == nil {
+		network, address := splitAddress(b.Address)
+		b.Dial = func(ctx context.Context) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, address)
+		}
+	}
+	return b
+}
+
+func (b *BackendConfig) codec(r *Route) protocol.Codec {
+	if b.Codec != nil {
+		return b.Codec
+	}
+	return r.Codec
+}
+
+func (b *BackendConfig) name() string {
+	if b.Name != "" {
+		return b.Name
+	}
+	return b.Address
+}
+
+func (b *BackendConfig) inFlight(r *Route) int {
+	switch {
+	case r.mode() == protocol.Exclusive:
+		return 1
+	case b.InFlight > 0:
+		return b.InFlight
+	}
+	return 64
+}
+
+// splitAddress returns network and address of "host:port" or "unix:/path".
+func splitAddress(address string) (network, addr string) {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		return "unix", path
+	}
+	return "tcp", address
+}
+
+// def gives v its default if it has none.
+func def[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+// ErrClosed is the cause of what ends because the Gateway was shut down.
+var ErrClosed = errors.New("the gateway is shut down")

@@ -1,0 +1,79 @@
+package gateway
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/splitter"
+)
+
+// exchange is one request that a client has open, from the moment it is accepted until
+// its final answer. It stands in two places: on its client's desk, and in the Ledger of
+// the backend connection that has it. The lock of the client's VConn guards it; its
+// place in a Ledger is guarded by that Ledger.
+type exchange struct {
+	session *Session // never changes
+	state   state
+	id      protocol.ID // the client's, byte for byte
+	head    []byte      // what the client's framing wants back
+	body    []byte      // the request's body, kept only for a codec whose notices echo it
+	hash    uint64      // of id
+	began   time.Time
+
+	gather *gather // the batch that it is a member of, or nil
+	slot   int     // its place there
+
+	heard bool   // a wait notice was sent
+	reply []byte // the final answer, while the client must hear another one first
+	done  bool   // reply is there
+
+	prev, next *exchange // on the desk, in the order of arrival
+	same       *exchange // on the desk, the next with the same hash
+	from       int64     // where its first byte stands in its backend connection's output
+}
+
+// gather is a client's batch that was taken apart, and what its answer will be framed with.
+type gather struct {
+	splitter.Gather
+	head []byte
+}
+
+var exchanges = sync.Pool{New: func() any { return new(exchange) }}
+
+// newExchange returns an exchange for m, which is copied as far as it is needed.
+func newExchange(s *Session, m *protocol.Message, g *gather, now time.Time) *exchange {
+	x := exchanges.Get().(*exchange)
+	x.session, x.gather, x.began = s, g, now
+	x.state = exchangeMachine.step(received, verify)
+	x.id = append(x.id[:0], m.ID...)
+	x.head = append(x.head[:0], m.Head...)
+	if s.route.echo {
+		x.body = append(x.body[:0], m.Body...)
+	}
+	x.hash = hashID(m.ID)
+	return x
+}
+
+// free gives x back. Nothing may know it any more.
+func (x *exchange) free() {
+	*x = exchange{id: x.id[:0], head: x.head[:0], body: x.body[:0], reply: x.reply[:0]}
+	exchanges.Put(x)
+}
+
+// request makes m the request of x, as far as a notice needs it.
+func (x *exchange) request(codec protocol.Codec, m *protocol.Message) *protocol.Message {
+	m.Reset()
+	if len(x.body) > 0 {
+		_ = codec.DecodeBody(protocol.FromClient, x.body, m) // it was decoded before
+	}
+	m.Dir, m.Kind, m.ID, m.Head = protocol.FromClient, protocol.Request, x.id, x.head
+	return m
+}
+
+func (x *exchange) fire(e event) { x.state = exchangeMachine.step(x.state, e) }
+
+var seed = maphash.MakeSeed()
+
+func hashID(id protocol.ID) uint64 { return maphash.Bytes(seed, id) }

@@ -1,0 +1,437 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/splitter"
+	"github.com/sallyport/sallyport/tunnel"
+	"github.com/sallyport/sallyport/validate"
+)
+
+// route is one door of a running Gateway.
+type route struct {
+	conf      Route
+	limits    Limits
+	timeouts  Timeouts
+	wait      WaitConfig
+	mode      protocol.Mode
+	codec     protocol.Codec
+	batching  protocol.Batching // nil: there are no batches
+	splitter  splitter.Splitter // nil: there are no batches
+	ordered   bool              // a client pairs answers by order
+	echo      bool              // notices give back more of the request than its ID
+	listener  net.Listener
+	workers   []*worker // one for each shard
+	upstreams []*upstream
+	pool      pool
+	counters  counters
+	logger    *logrus.Entry
+
+	draining atomic.Bool // set under mu
+
+	mu       sync.Mutex
+	sessions map[*Session]struct{}
+	peers    map[string]int // connections by address
+	empty    chan struct{}  // closed when draining and the last Session has left
+}
+
+// worker is what the handlers of one route share on one shard: memory that is good until
+// the next of them is called.
+type worker struct {
+	shard   *tunnel.Shard
+	checker validate.Validator
+	request protocol.Message // from a client
+	answer  protocol.Message // from a backend
+	echo    protocol.Message // a request that a notice is about
+	parts   []splitter.Part
+	notice  protocol.Notice
+	out     []byte
+	ticket  []byte
+	touched []*Backend // that got something in this call
+}
+
+func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
+	r := &route{conf: conf, limits: conf.Limits.withDefaults(), timeouts: conf.Timeouts.withDefaults(), wait: conf.Wait, mode: conf.mode(),
+		codec: conf.Codec, splitter: splitter.New(conf.Codec), sessions: map[*Session]struct{}{}, peers: map[string]int{}, empty: make(chan struct{})}
+	def(&r.conf.RetryAfter, time.Second)
+	r.batching, _ = r.codec.(protocol.Batching)
+	traits := r.codec.Traits()
+	r.ordered, r.echo = traits.Ordered, traits.Echo
+	if log != nil {
+		r.logger = log.WithField("route", conf.Name)
+	}
+	for _, shard := range shards {
+		w := &worker{shard: shard, checker: passAll{}}
+		if conf.Rules != nil {
+			w.checker = conf.Rules.Validator(observer{r})
+		}
+		r.workers = append(r.workers, w)
+	}
+	r.pool.balance = conf.Balance
+	r.pool.up = len(conf.Backends)
+	for _, b := range conf.Backends {
+		r.upstreams = append(r.upstreams, newUpstream(r, b.withDefaults(&conf)))
+	}
+	return r
+}
+
+// passAll is the Validator of a route without rules.
+type passAll struct{}
+
+func (passAll) Validate(*protocol.Message) error { return nil }
+
+// touch notes that b got something, flush has it written.
+func (w *worker) touch(b *Backend) {
+	for _, t := range w.touched {
+		if t == b {
+			return
+		}
+	}
+	w.touched = append(w.touched, b)
+}
+
+func (w *worker) flush() {
+	for i, b := range w.touched {
+		b.bundle.turned()
+		b.vc.Reenable()
+		w.touched[i] = nil
+	}
+	w.touched = w.touched[:0]
+}
+
+// accept takes clients from the listener until it is closed.
+func (r *route) accept(ctx context.Context) {
+	const first, last = 5 * time.Millisecond, time.Second
+	for pause := first; ; {
+		conn, err := r.listener.Accept()
+		if err == nil {
+			pause = first
+			r.admit(conn)
+			continue
+		}
+		if ctx.Err() != nil || isClosed(err) {
+			return
+		}
+		// Descriptors or memory have run out: others may end meanwhile.
+		if r.logger != nil {
+			r.logger.WithError(err).Error("cannot accept connections; trying again")
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+		}
+		pause = min(2*pause, last)
+	}
+}
+
+// admit makes a Session of a new connection, or turns it away.
+func (r *route) admit(conn net.Conn) {
+	peer := conn.RemoteAddr().String()
+	s := &Session{route: r, peer: peer, began: time.Now(), w: r.lightest()}
+	if full, ok := r.enter(s); !ok {
+		r.counters.limits[full].Add(1)
+		r.turnAway(conn)
+		return
+	}
+	s.state = sessionMachine.step(greeting, admit)
+	var own *tunnel.Owner
+	s.vc, own = s.w.shard.New(r.conf.Name+" "+peer, conn, r.limits.Queue, s)
+	if r.timeouts.Idle > 0 {
+		own.SetIdle(r.timeouts.Idle)
+	}
+	r.ready(s)
+	s.vc.Reenable()
+}
+
+// lightest returns the worker of the shard with the fewest connections.
+func (r *route) lightest() *worker {
+	best := r.workers[0]
+	for _, w := range r.workers[1:] {
+		if w.shard.Load() < best.shard.Load() {
+			best = w
+		}
+	}
+	return best
+}
+
+// enter counts s in. It returns the limit that it would exceed, and false.
+func (r *route) enter(s *Session) (limit, bool) {
+	host := hostOf(s.peer)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case len(r.sessions) >= r.limits.Connections:
+		return limitConnections, false
+	case r.peers[host] >= r.limits.ConnectionsPerPeer:
+		return limitPerPeer, false
+	}
+	r.sessions[s] = struct{}{}
+	r.peers[host]++
+	return 0, true
+}
+
+// ready tells a Session that came while the route was being drained.
+func (r *route) ready(s *Session) {
+	if r.draining.Load() {
+		s.drainDesk()
+	}
+}
+
+// leave counts s out.
+func (r *route) leave(s *Session, cause error) {
+	if r.forget(s) {
+		r.logSession(s, cause)
+	}
+}
+
+func (r *route) forget(s *Session) bool {
+	host := hostOf(s.peer)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.left {
+		return false
+	}
+	s.left = true
+	delete(r.sessions, s)
+	if r.peers[host]--; r.peers[host] == 0 {
+		delete(r.peers, host)
+	}
+	if r.draining.Load() && len(r.sessions) == 0 {
+		close(r.empty)
+	}
+	return true
+}
+
+// turnAway answers a connection for which there is no room, and closes it.
+func (r *route) turnAway(conn net.Conn) {
+	frame := r.say(nil, nil, &protocol.Notice{Class: protocol.Later, Cause: protocol.Busy, RetryAfter: r.conf.RetryAfter})
+	if len(frame) > 0 {
+		_ = conn.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)) // it fits the socket's empty buffer
+		_, _ = conn.Write(frame)
+	}
+	_ = conn.Close()
+}
+
+// drain has every Session end once its open requests are answered.
+func (r *route) drain() {
+	r.mu.Lock()
+	r.draining.Store(true)
+	all := make([]*Session, 0, len(r.sessions))
+	for s := range r.sessions {
+		all = append(all, s)
+	}
+	if len(all) == 0 {
+		close(r.empty)
+	}
+	r.mu.Unlock()
+	for _, s := range all {
+		s.drainDesk()
+		s.vc.Reenable() // a request that waits for room hears Later
+	}
+}
+
+// abort closes every Session that is left.
+func (r *route) abort(cause error) {
+	r.mu.Lock()
+	all := make([]*Session, 0, len(r.sessions))
+	for s := range r.sessions {
+		all = append(all, s)
+	}
+	r.mu.Unlock()
+	for _, s := range all {
+		s.closeDesk(cause)
+	}
+}
+
+// open and close frame an answer to x; for a member of a batch there is nothing to frame.
+func (r *route) open(dst []byte, x *exchange) []byte {
+	if x.gather != nil {
+		return dst
+	}
+	return r.codec.OpenFrame(dst, x.head)
+}
+
+func (r *route) close(dst []byte, x *exchange) ([]byte, error) {
+	if x.gather != nil {
+		return dst, nil
+	}
+	return r.codec.CloseFrame(dst, 0)
+}
+
+// answer makes the notice n the answer to x: a frame, or for a member of a batch a body.
+// It is empty if the protocol has no words for it.
+func (r *route) answer(dst []byte, x *exchange, n *protocol.Notice, scratch *protocol.Message) []byte {
+	r.counters.notices[n.Class].Add(1)
+	m := x.request(r.codec, scratch)
+	if x.gather == nil {
+		return r.say(dst, m, n)
+	}
+	body, err := r.codec.AppendNotice(dst, m, n)
+	if err != nil {
+		return dst[:0]
+	}
+	return body
+}
+
+// say makes a frame of the notice n about m, which may be nil. It is empty if the
+// protocol has no words for it.
+func (r *route) say(dst []byte, m *protocol.Message, n *protocol.Notice) []byte {
+	var head []byte
+	if m != nil {
+		head = m.Head
+	}
+	dst = r.codec.OpenFrame(dst[:0], head)
+	before := len(dst)
+	dst, err := r.codec.AppendNotice(dst, m, n)
+	if err != nil || len(dst) == before {
+		return dst[:0]
+	}
+	if dst, err = r.codec.CloseFrame(dst, 0); err != nil {
+		return dst[:0]
+	}
+	return dst
+}
+
+// batch makes the frame of the answers to a client's batch. It is empty if no member of
+// it hears an answer.
+func (r *route) batch(g *gather) ([]byte, error) {
+	frame := r.codec.OpenFrame(nil, g.head)
+	before := len(frame)
+	frame, err := g.AppendTo(frame, r.batching)
+	if err != nil || len(frame) == before {
+		return nil, err
+	}
+	return r.codec.CloseFrame(frame, 0)
+}
+
+// appendReply answers what belongs to a connection itself.
+func appendReply(dst []byte, codec protocol.Codec, m *protocol.Message) ([]byte, error) {
+	if s, ok := codec.(protocol.Sessioning); ok {
+		return s.AppendReply(dst, m)
+	}
+	return dst, nil
+}
+
+func (r *route) snapshot() RouteSnapshot {
+	s := RouteSnapshot{Name: r.conf.Name, Counters: r.counters.snapshot()}
+	if r.listener != nil {
+		s.Listen = r.listener.Addr().String()
+	}
+	r.mu.Lock()
+	s.Clients = len(r.sessions)
+	r.mu.Unlock()
+	for _, u := range r.upstreams {
+		s.Backends = append(s.Backends, u.snapshot())
+	}
+	return s
+}
+
+// observer hears of every rule that was violated, in whatever mode.
+type observer struct{ r *route }
+
+func (o observer) Violated(_ *protocol.Message, v *validate.Violation) {
+	switch v.Mode {
+	case validate.Observe:
+		o.r.counters.observed.Add(1)
+	case validate.Warn:
+		o.r.counters.warned.Add(1)
+		if o.r.logger != nil {
+			o.r.logger.WithFields(logrus.Fields{"rule": v.Rule, "path": v.Reason.Path, "want": v.Reason.Want}).Warn("a rule would refuse this request")
+		}
+	}
+}
+
+// refused counts and logs a refusal.
+func (r *route) refused(s *Session, m *protocol.Message, n *protocol.Notice) {
+	r.counters.refused.Add(1)
+	r.counters.notices[n.Class].Add(1)
+	if r.logger == nil || !r.logger.Logger.IsLevelEnabled(logrus.InfoLevel) {
+		return
+	}
+	fields := logrus.Fields{"peer": s.peer, "class": n.Class.String(), "cause": n.Cause.String(), "bytes": len(m.Frame)}
+	if len(n.Reasons) > 0 {
+		first := &n.Reasons[0]
+		fields["path"], fields["rule"], fields["want"], fields["got"] = first.Path, first.Rule, first.Want, first.Got
+		if first.Off >= 0 {
+			fields["offset"] = first.Off
+		}
+		fields["reasons"] = len(n.Reasons)
+	}
+	r.logger.WithFields(fields).Info("refused")
+}
+
+// log says what went wrong with a client's request and is not the client's to correct.
+func (r *route) log(s *Session, what string, err error) {
+	if r.logger != nil {
+		r.logger.WithFields(logrus.Fields{"peer": s.peer, "error": err.Error()}).Error(what)
+	}
+}
+
+// logSession is the one line of a connection.
+func (r *route) logSession(s *Session, cause error) {
+	if r.logger == nil || !r.logger.Logger.IsLevelEnabled(logrus.InfoLevel) {
+		return
+	}
+	fields := logrus.Fields{"peer": s.peer, "received": s.count.received, "refused": s.count.refused, "seconds": time.Since(s.began).Seconds()}
+	if cause != nil {
+		fields["cause"] = cause.Error()
+	}
+	r.logger.WithFields(fields).Info("client left")
+}
+
+// logBackend is a line about a backend's connections.
+func (r *route) logBackend(u *upstream, what string, err error) {
+	if r.logger == nil {
+		return
+	}
+	e := r.logger.WithFields(logrus.Fields{"backend": u.conf.Name, "circuit": u.breaker.state()})
+	if err != nil {
+		e.WithField("error", err.Error()).Warn(what)
+		return
+	}
+	e.Info(what)
+}
+
+// ended counts the end of an exchange.
+func (c *counters) ended(e event) {
+	switch e {
+	case answer:
+		c.answered.Add(1)
+	case expire:
+		c.expired.Add(1)
+	case fail:
+		c.failed.Add(1)
+	}
+}
+
+// hostOf returns the host of "host:port", or all of it.
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return host
+}
+
+func listen(conf *Route) (net.Listener, error) {
+	if conf.Listener != nil {
+		return conf.Listener, nil
+	}
+	network, address := splitAddress(conf.Listen)
+	l, err := net.Listen(network, address)
+	if err != nil {
+		return nil, fmt.Errorf("route %s: %w", conf.Name, err)
+	}
+	return l, nil
+}

@@ -1,0 +1,221 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/splitter"
+)
+
+// upstream is one configured backend: it keeps the connections to it open.
+type upstream struct {
+	route    *route
+	conf     BackendConfig
+	codec    protocol.Codec
+	rewriter protocol.Rewriter // nil: it is none
+	batching protocol.Batching // nil: it is none
+	splitter splitter.Splitter // nil: there are no batches
+	breaker  breaker
+	links    []*machine // one for each connection, over all its generations
+
+	tx, rx, expired, unknown, dials, lost atomic.Uint64
+	pending                               atomic.Int64
+}
+
+func newUpstream(r *route, conf BackendConfig) *upstream {
+	u := &upstream{route: r, conf: conf, codec: conf.Codec, splitter: splitter.New(conf.Codec)}
+	u.rewriter, _ = u.codec.(protocol.Rewriter)
+	u.batching, _ = u.codec.(protocol.Batching)
+	u.breaker = breaker{Circuit: conf.Circuit, Backoff: conf.Backoff, changed: r.pool.circuit}
+	for range conf.Connections {
+		u.links = append(u.links, newMachine(BackendIdle, BackendTable))
+	}
+	return u
+}
+
+// keep keeps connection n open until ctx is done, dialling again after each loss.
+func (u *upstream) keep(ctx context.Context, n int) {
+	m := u.links[n]
+	defer u.fire(ctx, m, backendClose)
+	for {
+		if !u.breaker.pause(ctx) {
+			return
+		}
+		u.fire(ctx, m, backendDial)
+		u.dials.Add(1)
+		b, err := u.dial(ctx, n)
+		if err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			u.fire(ctx, m, backendLose)
+			u.failed(err)
+			continue
+		}
+		u.fire(ctx, m, backendConnect)
+		u.fire(ctx, m, backendSignOn)
+		began := time.Now()
+		u.route.logBackend(u, "backend connected", nil)
+		b.start()
+		select {
+		case <-b.ended:
+		case <-ctx.Done():
+			u.fire(ctx, m, backendDrain)
+			b.lose(errDrained)
+			<-b.ended
+			return
+		}
+		u.lost.Add(1)
+		u.fire(ctx, m, backendLose)
+		if b.useful.Load() || time.Since(began) > u.conf.Circuit.Rest {
+			u.breaker.succeeded()
+			u.route.logBackend(u, "backend connection lost", b.cause)
+		} else {
+			u.failed(fmt.Errorf("closed without an answer: %w", b.cause))
+		}
+	}
+}
+
+// failed counts a failure, and says so unless it is the like of the last.
+func (u *upstream) failed(err error) {
+	if n := u.breaker.failed(); n == 1 || n == u.conf.Circuit.Failures || n%100 == 0 {
+		u.route.logBackend(u, "backend cannot be reached", err)
+	}
+}
+
+func (u *upstream) dial(ctx context.Context, n int) (*Backend, error) {
+	ctx, cancel := context.WithTimeout(ctx, u.route.timeouts.Connect)
+	defer cancel()
+	conn, err := u.conf.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3})
+	}
+	return newBackend(u, conn, n), nil
+}
+
+// fire moves the machine of a connection on. That the table does not allow it is a bug,
+// which the log shows and the connection survives.
+func (u *upstream) fire(ctx context.Context, m *machine, event string) {
+	if err := m.fire(ctx, event); err != nil {
+		u.route.logBackend(u, "state machine of a backend connection", err)
+	}
+}
+
+func (u *upstream) snapshot() BackendSnapshot {
+	s := BackendSnapshot{Name: u.conf.Name, Circuit: u.breaker.state(), Links: map[string]int{},
+		Tx: u.tx.Load(), Rx: u.rx.Load(), Expired: u.expired.Load(), Pending: u.pending.Load(), Unknown: u.unknown.Load(),
+		Dials: u.dials.Load(), Lost: u.lost.Load()}
+	for _, m := range u.links {
+		s.Links[m.state()]++
+	}
+	return s
+}
+
+// breaker is the circuit of one upstream and the back-off of all its dials: one, so
+// that many connections do not storm a backend that has just come back.
+type breaker struct {
+	Circuit
+	Backoff
+	changed func(open bool) // called without the lock
+
+	mu       sync.Mutex
+	failures int       // in a row
+	until    time.Time // no dial before
+	opened   bool
+	probing  bool // a dial is on its way while the circuit is open
+}
+
+// pause waits until the next dial may be made. It is false when ctx is done.
+func (b *breaker) pause(ctx context.Context) bool {
+	for {
+		wait := b.next(time.Now())
+		if wait <= 0 {
+			return ctx.Err() == nil
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return false
+		case <-t.C:
+		}
+	}
+}
+
+// next returns how long to wait, and takes the right to probe an open circuit.
+func (b *breaker) next(now time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if wait := b.until.Sub(now); wait > 0 {
+		return wait
+	}
+	if b.opened {
+		if b.probing {
+			return b.Backoff.Min
+		}
+		b.probing = true
+	}
+	return 0
+}
+
+// succeeded says that a connection has shown itself of use.
+func (b *breaker) succeeded() {
+	b.mu.Lock()
+	b.failures, b.until, b.probing = 0, time.Time{}, false
+	was := b.opened
+	b.opened = false
+	b.mu.Unlock()
+	if was {
+		b.changed(false)
+	}
+}
+
+// failed counts a failure and returns how many there were in a row.
+func (b *breaker) failed() int {
+	b.mu.Lock()
+	b.failures++
+	n := b.failures
+	// Full jitter: anywhere below the bound, which doubles.
+	bound := b.Backoff.Max
+	if shift := min(n-1, 30); b.Backoff.Min<<shift < bound {
+		bound = b.Backoff.Min << shift
+	}
+	wait := time.Duration(rand.Int64N(int64(bound) + 1))
+	opens := !b.opened && n >= b.Circuit.Failures
+	if b.opened || opens {
+		b.opened, b.probing = true, false
+		wait = max(wait, b.Circuit.Rest)
+	}
+	b.until = time.Now().Add(wait)
+	b.mu.Unlock()
+	if opens {
+		b.changed(true)
+	}
+	return n
+}
+
+// state is closed, open, or half-open while a dial probes.
+func (b *breaker) state() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case !b.opened:
+		return "closed"
+	case b.probing:
+		return "half-open"
+	}
+	return "open"
+}
+
+// errDrained is the cause of a backend connection that was closed for a shutdown.
+var errDrained = errors.New("closed: the gateway is shut down")
