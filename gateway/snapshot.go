@@ -130,3 +130,15 @@ func (c *counters) snapshot() Counters {
 	}
 	return s
 }
+
+// ended counts the end of an exchange.
+func (c *counters) ended(e event) {
+	switch e {
+	case answer:
+		c.answered.Add(1)
+	case expire:
+		c.expired.Add(1)
+	case fail:
+		c.failed.Add(1)
+	}
+}

@@ -1,0 +1,117 @@
+package gateway
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/tunnel"
+)
+
+// send takes x, the request m, into the Ledger and puts it on its way. In one step, so
+// that requests are written in the order in which their answers are paired. room is
+// used up, and given back whatever happens. An error of Ledger.add, or of encoding m,
+// leaves x to the caller; after nil x is whoever's who answers it.
+func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel.Reservation) error {
+	defer room.Release()
+	b.sendMu.Lock()
+	defer b.sendMu.Unlock()
+	if b.stopped {
+		return errLedgerClosed
+	}
+	x.from = b.put
+	ticket, err := b.ledger.add(x, m.ID, time.Now())
+	if err != nil {
+		return err
+	}
+	var id protocol.ID
+	if b.up.route.mode == protocol.Rewrite {
+		w.ticket = b.up.rewriter.AppendTicket(w.ticket[:0], ticket)
+		id = w.ticket
+	}
+	if err := b.forward(w, m, id, room); err != nil {
+		b.ledger.drop(ticket)
+		return err
+	}
+	b.arm()
+	b.up.tx.Add(1)
+	b.up.pending.Add(1)
+	return nil
+}
+
+// sendOneWay is send for a message that is not answered.
+func (b *Backend) sendOneWay(w *worker, m *protocol.Message, room *tunnel.Reservation) error {
+	defer room.Release()
+	b.sendMu.Lock()
+	defer b.sendMu.Unlock()
+	if b.stopped {
+		return errLedgerClosed
+	}
+	if err := b.forward(w, m, nil, room); err != nil {
+		return err
+	}
+	b.up.tx.Add(1)
+	return nil
+}
+
+// forward puts m under id on its way, alone or into the bundle. b.sendMu is held.
+func (b *Backend) forward(w *worker, m *protocol.Message, id protocol.ID, room *tunnel.Reservation) error {
+	if b.up.conf.Batch.Max > 1 {
+		body, err := b.up.codec.AppendWithID(w.out[:0], m, id)
+		w.out = body[:0]
+		if err != nil {
+			return err
+		}
+		b.bundle.add(body, room)
+		return nil
+	}
+	frame := b.up.codec.OpenFrame(w.out[:0], nil)
+	frame, err := b.up.codec.AppendWithID(frame, m, id)
+	if err == nil {
+		frame, err = b.up.codec.CloseFrame(frame, 0)
+	}
+	w.out = frame[:0]
+	if err != nil {
+		return err
+	}
+	b.put += int64(len(frame))
+	// It fails only if the connection has ended, and then End tells the client.
+	_ = room.Put(frame)
+	return nil
+}
+
+// arm starts the clock of the Ledger's deadlines, unless it runs. b.sendMu is held.
+func (b *Backend) arm() {
+	if b.armed {
+		return
+	}
+	b.armed = true
+	if b.clock == nil {
+		b.clock = time.AfterFunc(b.up.route.timeouts.Answer, b.expire)
+		return
+	}
+	b.clock.Reset(b.up.route.timeouts.Answer)
+}
+
+// expire fails what the backend has not answered in time. It runs on the timer's
+// goroutine: the Ledger gives each exchange to one taker only.
+func (b *Backend) expire() {
+	r := b.up.route
+	list, next := b.ledger.expire(time.Now(), nil)
+	b.sendMu.Lock()
+	b.armed = !next.IsZero() && !b.stopped
+	if b.armed {
+		b.clock.Reset(time.Until(next))
+	}
+	b.sendMu.Unlock()
+	for _, x := range list {
+		r.counters.limits[limitAnswerTime].Add(1)
+		b.up.expired.Add(1)
+		b.done()
+		b.end(x, expire, &protocol.Notice{Class: protocol.Failed, Cause: protocol.AnswerTimeout, Unknown: true})
+	}
+	if len(list) > 0 && (r.mode == protocol.FIFO || r.mode == protocol.Exclusive) {
+		// An answer that still comes would be taken for the next one's.
+		b.lose(errors.New("the backend did not answer in time, and answers are matched by order"))
+	}
+}

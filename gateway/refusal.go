@@ -1,0 +1,162 @@
+package gateway
+
+import (
+	"errors"
+
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/tunnel"
+	"github.com/sallyport/sallyport/validate"
+)
+
+// malformed refuses what is no message. The stream is in step.
+func (s *Session) malformed(m *protocol.Message, err error, g *gather) bool {
+	if s.held.notice != nil {
+		return s.say(nil, nil, nil)
+	}
+	s.count.received++
+	s.route.counters.received.Add(1)
+	s.judging = true
+	s.route.counters.malformed.Add(1)
+	n := s.notice(protocol.Fix, protocol.BadShape)
+	if bad, ok := errors.AsType[*protocol.Malformed](err); ok {
+		n.Cause, n.Reasons = bad.Cause, bad.Reasons
+	}
+	return s.refuse(m, g, n)
+}
+
+// refuse tells the client why m does not pass, and is done with it. It is false if the
+// client's queue has no room for the notice: the frame is then offered again.
+func (s *Session) refuse(m *protocol.Message, g *gather, n *protocol.Notice) bool {
+	s.count.refused++
+	s.judging = false
+	s.route.refused(s, m, n)
+	return s.say(m, g, n)
+}
+
+// failure makes a notice of what a Validator found.
+func (s *Session) failure(err error) *protocol.Notice {
+	f, ok := errors.AsType[*validate.Failure](err)
+	if !ok {
+		// Not the client's to correct: a rule that cannot be carried out. It fails closed.
+		s.route.log(s, "a rule failed", err)
+		return s.notice(protocol.Failed, protocol.BadContent)
+	}
+	n := s.notice(f.Class(), f.Cause())
+	n.Reasons = f.Reasons()
+	return n
+}
+
+// say puts the notice n about m, or the one that is held.
+func (s *Session) say(m *protocol.Message, g *gather, n *protocol.Notice) bool {
+	frame := s.held.notice
+	if n != nil {
+		if x := s.held.x; x != nil {
+			// Its client has heard Wait: this is the final answer to that.
+			s.held.x = nil
+			s.settle(x, s.route.answer(s.w.out[:0], x, n, &s.w.echo))
+			s.unhold()
+			return true
+		}
+		if g != nil {
+			s.sayInBatch(m, g, n)
+			s.unhold()
+			return s.strike(n)
+		}
+		frame = s.route.say(s.w.out[:0], m, n)
+		s.w.out = frame[:0]
+	}
+	if !s.put(frame) {
+		if s.held.notice == nil {
+			s.held.notice = append([]byte{}, frame...)
+		}
+		return false
+	}
+	s.unhold()
+	return n == nil || s.strike(n)
+}
+
+// put queues a frame that answers nothing that is open. It is false if there is no room.
+func (s *Session) put(frame []byte) bool {
+	h := s.vc.Lock()
+	defer h.Unlock()
+	if len(frame) == 0 {
+		if s.route.ordered {
+			s.shut(h, errMute)
+			s.over = true
+		}
+		return true
+	}
+	if errors.Is(s.desk.say(h, s, frame), tunnel.ErrFull) {
+		return false
+	}
+	s.said = true
+	return true
+}
+
+// sayInBatch gives the notice its place in the answer to the batch.
+func (s *Session) sayInBatch(m *protocol.Message, g *gather, n *protocol.Notice) {
+	body, err := s.route.codec.AppendNotice(s.w.out[:0], m, n)
+	s.w.out = body[:0]
+	if err != nil || len(body) == 0 {
+		return
+	}
+	h := s.vc.Lock()
+	defer h.Unlock()
+	g.Force(g.Slot(), body)
+}
+
+// strike counts a refusal that the client could have avoided. After too many in a row
+// the client is closed.
+func (s *Session) strike(n *protocol.Notice) bool {
+	if n.Class == protocol.Later {
+		return true
+	}
+	s.strikes++
+	if s.strikes >= s.route.limits.Strikes {
+		s.route.counters.limits[limitStrikes].Add(1)
+		s.close(errStrikes)
+	}
+	return true
+}
+
+// outOfStep ends a client whose stream cannot be read any further: it hears why, if the
+// protocol has words for that.
+func (s *Session) outOfStep(err error) {
+	c := &s.route.counters
+	c.outOfStep.Add(1)
+	n := s.notice(protocol.Fix, protocol.BadSyntax)
+	if bad, ok := errors.AsType[*protocol.FrameError](err); ok {
+		n.Cause = bad.Cause
+		if bad.Reason != (protocol.Reason{}) {
+			n.Reasons = []protocol.Reason{bad.Reason}
+		}
+		if bad.Foreign != "" {
+			c.foreign.Add(1)
+		}
+		if bad.Cause == protocol.TooLarge {
+			c.limits[limitFrame].Add(1)
+		}
+	}
+	s.count.refused++
+	c.notices[n.Class].Add(1)
+	s.farewell(n)
+	s.close(err)
+}
+
+// farewell is a notice to a client that is closed with it.
+func (s *Session) farewell(n *protocol.Notice) {
+	if frame := s.route.say(s.w.out[:0], nil, n); len(frame) > 0 {
+		s.w.out = frame[:0]
+		s.put(frame)
+	}
+}
+
+// notice returns the Session's own Notice, which is good until the next one is made.
+func (s *Session) notice(class protocol.Class, cause protocol.Cause) *protocol.Notice {
+	n := &s.w.notice
+	*n = protocol.Notice{Class: class, Cause: cause}
+	if class == protocol.Later {
+		n.RetryAfter = s.route.conf.RetryAfter
+	}
+	return n
+}

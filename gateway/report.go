@@ -1,0 +1,75 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/validate"
+	"github.com/sirupsen/logrus"
+)
+
+// observer hears of every rule that was violated, in whatever mode.
+type observer struct{ r *route }
+
+func (o observer) Violated(_ *protocol.Message, v *validate.Violation) {
+	switch v.Mode {
+	case validate.Observe:
+		o.r.counters.observed.Add(1)
+	case validate.Warn:
+		o.r.counters.warned.Add(1)
+		if o.r.logger != nil {
+			o.r.logger.WithFields(logrus.Fields{"rule": v.Rule, "path": v.Reason.Path, "want": v.Reason.Want}).Warn("a rule would refuse this request")
+		}
+	}
+}
+
+// refused counts and logs a refusal.
+func (r *route) refused(s *Session, m *protocol.Message, n *protocol.Notice) {
+	r.counters.refused.Add(1)
+	r.counters.notices[n.Class].Add(1)
+	if r.logger == nil || !r.logger.Logger.IsLevelEnabled(logrus.InfoLevel) {
+		return
+	}
+	fields := logrus.Fields{"peer": s.peer, "class": n.Class.String(), "cause": n.Cause.String(), "bytes": len(m.Frame)}
+	if len(n.Reasons) > 0 {
+		first := &n.Reasons[0]
+		fields["path"], fields["rule"], fields["want"], fields["got"] = first.Path, first.Rule, first.Want, first.Got
+		if first.Off >= 0 {
+			fields["offset"] = first.Off
+		}
+		fields["reasons"] = len(n.Reasons)
+	}
+	r.logger.WithFields(fields).Info("refused")
+}
+
+// log says what went wrong with a client's request and is not the client's to correct.
+func (r *route) log(s *Session, what string, err error) {
+	if r.logger != nil {
+		r.logger.WithFields(logrus.Fields{"peer": s.peer, "error": err.Error()}).Error(what)
+	}
+}
+
+// logSession is the one line of a connection.
+func (r *route) logSession(s *Session, cause error) {
+	if r.logger == nil || !r.logger.Logger.IsLevelEnabled(logrus.InfoLevel) {
+		return
+	}
+	fields := logrus.Fields{"peer": s.peer, "received": s.count.received, "refused": s.count.refused, "seconds": time.Since(s.began).Seconds()}
+	if cause != nil {
+		fields["cause"] = cause.Error()
+	}
+	r.logger.WithFields(fields).Info("client left")
+}
+
+// logBackend is a line about a backend's connections.
+func (r *route) logBackend(u *upstream, what string, err error) {
+	if r.logger == nil {
+		return
+	}
+	e := r.logger.WithFields(logrus.Fields{"backend": u.conf.Name, "circuit": u.breaker.state()})
+	if err != nil {
+		e.WithField("error", err.Error()).Warn(what)
+		return
+	}
+	e.Info(what)
+}
