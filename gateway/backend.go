@@ -29,6 +29,7 @@ type Backend struct {
 	out     []byte
 	clients []*tunnel.VConn // that got something in this call
 	strikes int
+	left    int64 // of the output, when it was last looked at
 
 	ledger *Ledger
 	useful atomic.Bool // it has answered something
@@ -153,6 +154,11 @@ func (b *Backend) result(m *protocol.Message) error {
 	if v != taken {
 		return b.stray(m, v)
 	}
+	if x.to > b.left && !b.hasLeft(x.to) {
+		b.done()
+		b.end(x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer, Unknown: true})
+		return errors.New("the backend answered a request that it has not got yet")
+	}
 	b.useful.Store(true)
 	b.strikes = 0
 	b.up.rx.Add(1)
@@ -179,6 +185,14 @@ func (b *Backend) result(m *protocol.Message) error {
 	}
 	b.deliver(x, out, final)
 	return nil
+}
+
+// hasLeft reports whether the output before position to has left for the backend.
+func (b *Backend) hasLeft(to int64) bool {
+	h := b.vc.Lock()
+	defer h.Unlock()
+	b.left = h.Left()
+	return to <= b.left
 }
 
 // take asks the Ledger whose result m is.

@@ -31,7 +31,7 @@ type exchange struct {
 
 	prev, next *exchange // on the desk, in the order of arrival
 	same       *exchange // on the desk, the next with the same hash
-	from       int64     // where its first byte stands in its backend connection's output
+	from, to   int64     // where it stands in the output of its backend connection, if alone
 }
 
 // gather is a client's batch that was taken apart, and what its answer will be framed with.

@@ -232,6 +232,31 @@ func TestFaultB15WhatNobodyAskedForIsDropped(t *testing.T) {
 	})
 }
 
+func TestFaultB16AnAnswerBeforeItsRequestWasSent(t *testing.T) {
+	inWorld(t, func(r *Route) { r.Limits.Tunnel = 1 << 20; r.Limits.InFlight = 2000; r.Backends[0].InFlight = 2000 }, func(w *world) {
+		b, c := w.backend(), w.client()
+		text := strings.Repeat("x", 900)
+		for i := range 600 { // more than a backend that does not read takes
+			c.send(fmt.Sprintf("Q %d %s", i, text))
+		}
+		first, _ := b.request()
+		var ticket uint64
+		_, _ = fmt.Sscan(first, &ticket)
+		b.send(fmt.Sprintf("A %d guessed", ticket+599))
+		heard := map[string]bool{}
+		for range 600 {
+			line := c.line()
+			if line[0] != '!' {
+				t.Fatalf("got %q", line)
+			}
+			heard[line] = true
+		}
+		if !heard["! 599 failed bad-answer unknown"] || !heard["! 0 failed backend-lost unknown"] {
+			t.Error("599 and 0 did not hear that they have failed")
+		}
+	})
+}
+
 func TestFaultB17PartsOfTwoResultsInterleaved(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		b, c1, c2 := w.backend(), w.client(), w.client()

@@ -19,7 +19,8 @@ func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel
 	if b.stopped {
 		return errLedgerClosed
 	}
-	x.from = b.put
+	// Its end is not known before it is encoded, nor by then if it waits for others.
+	x.from, x.to = b.put, b.put+1
 	ticket, err := b.ledger.add(x, m.ID, time.Now())
 	if err != nil {
 		return err

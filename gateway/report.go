@@ -3,9 +3,10 @@ package gateway
 import (
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/validate"
-	"github.com/sirupsen/logrus"
 )
 
 // observer hears of every rule that was violated, in whatever mode.
