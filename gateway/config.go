@@ -229,7 +229,7 @@ func (r *Route) check(bad func(field, format string, args ...any)) {
 	if !traits.Can(mode) {
 		bad("mode", "%s cannot match results by %s; it can by %s", traits.Name, mode, modeList(traits.Modes))
 	}
-	if _, ok := r.Codec.(protocol.Rewriter); mode == protocol.Rewrite && !ok {
+	if _, ok := r.Codec.(protocol.Rewriter); mode == protocol.Rewrite && (!ok || traits.Tickets == 0) {
 		bad("mode", "%s has no id that could be rewritten", traits.Name)
 	}
 	if r.Wait.On {

@@ -23,7 +23,7 @@ type plain struct {
 
 func newPlain(change ...func(*protocol.Traits)) *plain {
 	p := &plain{max: 1 << 10, traits: protocol.Traits{Name: "plain", Modes: []protocol.Mode{protocol.Rewrite, protocol.Key, protocol.FIFO, protocol.Exclusive},
-		Tickets: 1 << 53, Wait: protocol.Interim}}
+		Tickets: 1 << 53, Batches: true, Wait: protocol.Interim}}
 	for _, f := range change {
 		f(&p.traits)
 	}

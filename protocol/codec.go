@@ -65,6 +65,8 @@ type Traits struct {
 	Tickets uint64
 	// Ordered is true if a client pairs answers with its requests by their order.
 	Ordered bool
+	// Batches is true of a Batching codec whose declaration does have batches.
+	Batches bool
 	// Wait is the kind of wait notice that the protocol has.
 	Wait Wait
 	// Says tells for each Class whether AppendNotice has words for it.

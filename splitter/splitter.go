@@ -27,7 +27,7 @@ type Splitter interface {
 // New returns the Splitter of a codec whose protocol has batches, and nil for any other.
 func New(codec protocol.Codec) Splitter {
 	b, ok := codec.(protocol.Batching)
-	if !ok {
+	if !ok || !codec.Traits().Batches {
 		return nil
 	}
 	return &members{codec: codec, batching: b}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr"
@@ -204,6 +205,10 @@ func (p *predicates) Visit(node *ast.Node) {
 }
 
 func (e *expression) check(c *Checker, m *protocol.Message) {
+	if most := c.p.opts.Budget.Text; len(m.Name) > most || len(m.ID) > most {
+		c.report(finding{cause: protocol.TooLarge, off: -1, key: "budget", want: "a name and an id of at most " + strconv.Itoa(most) + " bytes", got: "more"})
+		return
+	}
 	c.env.begin(e, m)
 	out, err := c.vm.Run(e.program, c.env)
 	v := c.env.end()

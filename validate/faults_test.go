@@ -2,6 +2,7 @@ package validate
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,18 @@ func TestFaultA22LoopsAndValuesAreBounded(t *testing.T) {
 		if _, ok := errors.AsType[*Failure](err); !ok {
 			t.Errorf("%s: got %v, want a refusal", name, err)
 		}
+	}
+	distinct := []byte{'['}
+	for i := range 90_000 {
+		distinct = append(strconv.AppendInt(distinct, int64(i), 10), ',')
+	}
+	start := time.Now()
+	distinct[len(distinct)-1] = ']'
+	if got := refused(t, mustCompile(t, Options{}, Rule{Schema: &Schema{Document: []byte(`{"uniqueItems": true}`)}}), message("", string(distinct))); got != "" {
+		t.Errorf("got %s", got)
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("90000 items took %v to compare", took)
 	}
 	deep := strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000)
 	p := mustCompile(t, Options{}, Rule{Schema: &Schema{Document: []byte(`{"items": {"$ref": "#"}}`)}}, Rule{Limits: &Limits{Depth: 5}})

@@ -1,8 +1,10 @@
 package validate
 
 import (
+	"cmp"
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,62 +13,99 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
-// leaves turns the errors of the schema library, which quote values, into reasons that
-// do not.
+// leaves turns the errors of the schema library, which quote values and come in no
+// order, into reasons that do not.
 type leaves struct {
-	c *Checker
-	s *schema
-	v protocol.Value // what the schema describes
+	c    *Checker
+	s    *schema
+	v    protocol.Value // what the schema describes
+	list []leaf
 }
 
-// report goes down to what is wrong: past groups, but not into alternatives, each of
-// which is wrong in a way of its own.
+// leaf is one thing that is wrong. An empty got is the kind of the value there.
+type leaf struct {
+	at             []string // tokens of a JSON pointer
+	key, want, got string
+	path           string
+	off            int
+}
+
+// report tells all that e has, in the order of the message. Of more than may be told,
+// those are told that are first by their pointers, and the others only counted.
 func (l *leaves) report(e *jsonschema.ValidationError) {
+	if l.collect(e); len(l.list) == 0 {
+		l.c.fault(fmt.Errorf("rule %q: the schema cannot be applied", l.c.rule.Name))
+		return
+	}
+	slices.SortFunc(l.list, func(a, b leaf) int {
+		return cmp.Or(slices.CompareFunc(a.at, b.at, compareTokens), cmp.Compare(a.key, b.key), cmp.Compare(a.want, b.want))
+	})
+	told := l.list[:min(len(l.list), l.c.p.opts.MaxReasons)]
+	for i := range told {
+		f := &told[i]
+		off, path := locate(l.v.Raw, f.at, l.s.known)
+		if f.got == "" {
+			f.got = kindOf(l.v.Raw, off)
+		}
+		f.off, f.path = off, strings.TrimSuffix(l.s.at, "/")+string(path)
+	}
+	slices.SortStableFunc(told, func(a, b leaf) int { return cmp.Compare(a.off, b.off) })
+	for _, f := range told {
+		if f.off >= 0 {
+			f.off += l.v.Off
+		}
+		l.c.report(finding{path: f.path, off: f.off, key: f.key, want: f.want, got: f.got})
+	}
+	for range l.list[len(told):] {
+		l.c.report(finding{off: -1})
+	}
+}
+
+// compareTokens has indexes in the order of their numbers.
+func compareTokens(a, b string) int {
+	x, errX := strconv.Atoi(a)
+	y, errY := strconv.Atoi(b)
+	if errX == nil && errY == nil {
+		return cmp.Compare(x, y)
+	}
+	return cmp.Compare(a, b)
+}
+
+// collect goes down to what is wrong: past groups, but not into alternatives, each of
+// which is wrong in a way of its own.
+func (l *leaves) collect(e *jsonschema.ValidationError) {
 	switch k := e.ErrorKind.(type) {
 	case *kind.Schema, *kind.Group, *kind.Reference, *kind.AllOf:
-		if len(e.Causes) > 0 {
-			for _, cause := range e.Causes {
-				l.report(cause)
-			}
-			return
+		for _, cause := range e.Causes {
+			l.collect(cause)
 		}
-		l.say(e, "schema", "what the schema describes", "")
+		if len(e.Causes) == 0 {
+			l.add(e, "schema", "what the schema describes", "")
+		}
 	case *kind.Required:
 		for _, name := range k.Missing {
-			l.say(e, "required", "a property named "+name, "nothing")
+			l.add(e, "required", "a property named "+name, "nothing")
 		}
 	case *kind.DependentRequired:
 		for _, name := range k.Missing {
-			l.say(e, "dependentRequired", "a property named "+name, "nothing")
+			l.add(e, "dependentRequired", "a property named "+name, "nothing")
 		}
 	case *kind.Dependency:
 		for _, name := range k.Missing {
-			l.say(e, "dependencies", "a property named "+name, "nothing")
+			l.add(e, "dependencies", "a property named "+name, "nothing")
 		}
 	case *kind.AdditionalProperties:
-		l.say(e, "additionalProperties", "no other properties", strconv.Itoa(len(k.Properties))+" more")
+		l.add(e, "additionalProperties", "no other properties", strconv.Itoa(len(k.Properties))+" more")
 	case *kind.InvalidJsonValue, *kind.RefCycle:
-		l.c.fault(fmt.Errorf("rule %q: the schema cannot be applied: %T", l.c.rule.Name, k))
+		// Not the message's; if there is nothing else, report says so.
 	default:
 		key, want, got := keyword(e.ErrorKind)
-		l.say(e, key, want, got)
+		l.add(e, key, want, got)
 	}
 }
 
-// say reports one reason at the place of e. An empty got is the kind of value there.
-func (l *leaves) say(e *jsonschema.ValidationError, key, want, got string) {
-	if l.c.found >= l.c.p.opts.MaxReasons {
-		l.c.report(finding{}) // counted, and not worth finding its place
-		return
-	}
-	off, path := locate(l.v.Raw, e.InstanceLocation, l.s.known)
-	if got == "" {
-		got = kindOf(l.v.Raw, off)
-	}
-	if off >= 0 {
-		off += l.v.Off
-	}
-	l.c.report(finding{path: strings.TrimSuffix(l.s.at, "/") + string(path), off: off, key: key, want: want, got: got})
+func (l *leaves) add(e *jsonschema.ValidationError, key, want, got string) {
+	l.list = append(l.list, leaf{at: e.InstanceLocation, key: key, want: want, got: got})
 }
 
 // keyword says what one keyword wants, and, where the kind of value does not tell, what

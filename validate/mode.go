@@ -1,5 +1,7 @@
 package validate
 
+import "fmt"
+
 // Mode is what a violated rule does.
 type Mode uint8
 
@@ -30,4 +32,22 @@ func ParseMode(name string) (Mode, bool) {
 		}
 	}
 	return 0, false
+}
+
+// MarshalText writes the mode's name.
+func (m Mode) MarshalText() ([]byte, error) {
+	if int(m) >= len(modeNames) {
+		return nil, fmt.Errorf("there is no mode %d", m)
+	}
+	return []byte(modeNames[m]), nil
+}
+
+// UnmarshalText reads a mode's name.
+func (m *Mode) UnmarshalText(text []byte) error {
+	mode, ok := ParseMode(string(text))
+	if !ok {
+		return fmt.Errorf("there is no mode %q (did you mean enforce, warn or observe?)", text)
+	}
+	*m = mode
+	return nil
 }

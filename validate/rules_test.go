@@ -74,6 +74,8 @@ func TestEachKindOfRule(t *testing.T) {
 			"", `{"q":[1,[2,3],{"a":4}],"t":"x","n":"5"}`, ``},
 		{"in a list", Rule{Expr: `name in ["a", "b"]`}, "b", `{}`, ``},
 		{"one loop", Rule{Expr: `any(["a", "b"], name startsWith #)`}, "bc", `{}`, ``},
+		{"a truth of the message's", Rule{Expr: `field("/q") == true`}, "", `{"q":true}`, ``},
+		{"a long name", Rule{Expr: `name != ""`}, strings.Repeat("n", 70_000), `{}`, `@-1 rule 1.budget: a name and an id of at most 65536 bytes, more`},
 		{"policy", Rule{Expr: `false`, Class: protocol.Denied}, "", `{}`, `@-1 rule 1: a request that policy allows, `},
 
 		{"schema", Rule{Schema: &Schema{Document: []byte(orders)}}, "order.place", `{"item":"pen","qty":1,"day":"2024-02-29"}`, ``},
@@ -138,6 +140,10 @@ func TestModes(t *testing.T) {
 		if got, ok := ParseMode(mode.String()); got != mode || !ok {
 			t.Errorf("%v: got %v", mode, got)
 		}
+	}
+	var read Mode
+	if text, err := Warn.MarshalText(); err != nil || read.UnmarshalText(text) != nil || read != Warn || read.UnmarshalText([]byte("loud")) == nil {
+		t.Errorf("warn as text: got %q, read %v", text, read)
 	}
 	if _, ok := ParseMode("loud"); ok || Mode(9).String() != "invalid" {
 		t.Error("a mode that there is not")

@@ -140,9 +140,12 @@ func locate(raw []byte, tokens []string, known map[string]struct{}) (off int, pa
 
 // enter goes to one part of the list or object that begins here.
 func (s *scan) enter(token string, object bool) bool {
-	index, err := strconv.Atoi(token)
-	if !object && (err != nil || s.peek() != '[') {
-		return false
+	index := -1
+	if !object {
+		var err error
+		if index, err = strconv.Atoi(token); err != nil || s.peek() != '[' {
+			return false
+		}
 	}
 	s.pos++
 	for s.space(); s.pos < len(s.data); s.pos++ {

@@ -273,10 +273,6 @@ func (s *schema) check(c *Checker, m *protocol.Message) {
 		c.fault(fmt.Errorf("rule %q: the schema cannot be applied: %T", c.rule.Name, err))
 		return
 	}
-	before := c.found
 	l := leaves{c: c, s: s, v: v}
 	l.report(invalid)
-	if c.found == before {
-		l.say(invalid, "schema", "what the schema describes", "something else")
-	}
 }

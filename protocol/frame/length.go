@@ -30,6 +30,7 @@ type length struct {
 	adjust   int
 	pad      int
 	zero     bool // a length of 0 is a keep-alive
+	echo     bool // and is given back
 	block    int  // bytes
 	swap     [][3]int
 	literal  bool
@@ -181,6 +182,9 @@ func (l *length) Body(frame []byte) (body, head []byte) {
 	}
 	return frame[at : len(frame)-len(l.trailer)], head
 }
+
+// Echoes says whether a keep-alive is to be given back.
+func (l *length) Echoes() bool { return l.echo }
 
 func (l *length) Open(dst, head []byte) []byte {
 	start, at := len(dst), l.header()

@@ -217,7 +217,7 @@ func newLength(o *Options, bad func(string, ...any)) *length {
 	switch o.Zero {
 	case "", "reject":
 	case "ignore", "echo":
-		l.zero = true
+		l.zero, l.echo = true, o.Zero == "echo"
 	default:
 		bad("zero: there is no %q; there are reject, ignore, echo", o.Zero)
 	}

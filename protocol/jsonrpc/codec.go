@@ -107,6 +107,7 @@ func (c *Codec) Traits() protocol.Traits {
 		Name:    "jsonrpc",
 		Modes:   []protocol.Mode{protocol.Rewrite, protocol.Exclusive},
 		Tickets: tickets,
+		Batches: !c.opts.NoBatch,
 		Wait:    protocol.Interim,
 		JSON:    true,
 		Content: "/params",

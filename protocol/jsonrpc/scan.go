@@ -3,9 +3,7 @@ package jsonrpc
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"hash/maphash"
-	"math/bits"
 	"slices"
 	"unicode/utf8"
 
@@ -384,32 +382,3 @@ func typeOf(c byte) protocol.ValueType {
 	}
 	return protocol.Number
 }
-
-// plain returns the first place from i on that is not plain ASCII text: a quote, a
-// backslash, a control character or a byte above 0x7F. It looks at eight bytes at once.
-func plain(t []byte, i int) int {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	for ; i+8 <= len(t); i += 8 {
-		w := binary.LittleEndian.Uint64(t[i:])
-		quote, slash := w^ones*'"', w^ones*'\\'
-		hit := (w | (w-ones*' ')&^w | (quote-ones)&^quote | (slash-ones)&^slash) & tops
-		if hit != 0 { // a borrow can spoil only bytes above the lowest that is meant
-			return i + bits.TrailingZeros64(hit)/8
-		}
-	}
-	for ; i < len(t); i++ {
-		if c := t[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			break
-		}
-	}
-	return i
-}
-
-func digits(t []byte, i int) int {
-	for i < len(t) && isDigit(t[i]) {
-		i++
-	}
-	return i
-}
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }

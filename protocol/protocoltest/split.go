@@ -100,12 +100,16 @@ func (c *checker) cuts(t *testing.T) {
 	if got, want := len(c.split(t, stream.Data).frames), len(c.valid())+len(c.Malformed); got != want {
 		t.Fatalf("all in one write: got %d frames, want %d", got, want)
 	}
+	places := 2000
+	if raceEnabled {
+		places = 50
+	}
 	for _, v := range append(c.everything(), stream) {
 		want := c.split(t, v.Data)
 		if got := c.split(t, bytewise(head(v.Data, 1<<16))...); len(v.Data) <= 1<<16 && !got.equal(want) {
 			t.Errorf("%s, one byte at a time: got %v, want %v", v.Name, got, want)
 		}
-		for cut := 0; cut <= len(v.Data); cut += 1 + len(v.Data)/2000 {
+		for cut := 0; cut <= len(v.Data); cut += 1 + len(v.Data)/places {
 			if got := c.split(t, v.Data[:cut], v.Data[cut:]); !got.equal(want) {
 				t.Errorf("%s, cut at %d: got %v, want %v", v.Name, cut, got, want)
 			}

@@ -1,0 +1,362 @@
+package generic
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/frame"
+)
+
+const numCauses = int(protocol.InProcess) + 1
+
+// Codec is one declared protocol. It is immutable and safe for concurrent use.
+type Codec struct {
+	framing   frame.Framing
+	limits    protocol.Limits
+	ebcdic    bool
+	echoes    bool // keep-alives
+	fields    []field
+	byName    map[string]int
+	kinds     [2][]kindRule // by Direction
+	operation int           // field, -1: none
+	id        []int         // fields
+	more      match
+	failed    match
+	ordered   bool
+	wait      protocol.Wait
+	templates [protocol.NumClasses]template
+	codes     [protocol.NumClasses][numCauses]string
+	records   *records
+	traits    protocol.Traits
+}
+
+var (
+	_ protocol.Codec      = (*Codec)(nil)
+	_ protocol.Rewriter   = (*Codec)(nil)
+	_ protocol.Sessioning = (*Codec)(nil)
+	_ protocol.Batching   = (*Codec)(nil)
+)
+
+func (c *Codec) setTraits() {
+	t := protocol.Traits{Name: "generic", Ordered: c.ordered, Wait: c.wait, Batches: c.records != nil}
+	if n := c.tickets(); n > 0 {
+		t.Tickets = n
+		t.Modes = append(t.Modes, protocol.Rewrite)
+	}
+	if len(c.id) > 0 {
+		t.Modes = append(t.Modes, protocol.Key)
+	}
+	t.Modes = append(t.Modes, protocol.FIFO, protocol.Exclusive)
+	for class, words := range c.templates {
+		t.Says[class] = words != nil
+		t.Echo = t.Echo || words.echoes()
+	}
+	c.traits = t
+}
+
+// tickets returns how many IDs can be written into the ID field, 0 if it cannot be.
+func (c *Codec) tickets() uint64 {
+	if len(c.id) != 1 {
+		return 0
+	}
+	f := &c.fields[c.id[0]]
+	if !f.fixed() || f.kind == number {
+		return 0
+	}
+	base, n := uint64(10), uint64(1)
+	if f.kind == binary {
+		base = 256
+	}
+	for range f.len {
+		if n *= base; n > 1<<53 {
+			return 1 << 53
+		}
+	}
+	return n
+}
+
+// Traits tells what the declaration allows.
+func (c *Codec) Traits() protocol.Traits { return c.traits }
+
+// Split finds the first frame by the declared framing.
+func (c *Codec) Split(data []byte, atEOF bool, r *protocol.Resume) (int, []byte, error) {
+	return c.framing.Split(data, atEOF, r)
+}
+
+// Decode finds every declared field of frame. One that is missing or of the wrong type
+// is a *protocol.Malformed with a reason for each.
+func (c *Codec) Decode(dir protocol.Direction, frame []byte, m *protocol.Message) error {
+	body, head := c.framing.Body(frame)
+	m.Reset()
+	m.Dir, m.Frame, m.Body, m.Head = dir, frame, body, head
+	if body == nil {
+		m.Kind = protocol.Keepalive
+		return nil
+	}
+	return c.decode(m, offset(frame, body))
+}
+
+// DecodeBody is Decode for a record of a body that holds several.
+func (c *Codec) DecodeBody(dir protocol.Direction, body []byte, m *protocol.Message) error {
+	m.Reset()
+	m.Dir, m.Frame, m.Body = dir, body, body
+	return c.decode(m, 0)
+}
+
+// offset is where body, which aliases frame, begins in it.
+func offset(frame, body []byte) int {
+	if off := cap(frame) - cap(body); off >= 0 && off < len(frame) && len(body) > 0 && &frame[off] == &body[0] {
+		return off
+	}
+	return max(0, bytes.Index(frame, body))
+}
+
+func (c *Codec) decode(m *protocol.Message, off int) error {
+	if c.records != nil {
+		if f := c.records.when; c.has(m.Body, c.fields[f.field].find(m.Body), f) {
+			m.Kind = protocol.Batch
+			_, err := c.records.check(c, m)
+			return err
+		}
+	}
+	var reasons []protocol.Reason
+	for i := range c.fields {
+		f := &c.fields[i]
+		at := f.find(m.Body)
+		m.Spans = append(m.Spans, at)
+		if at.Off < 0 {
+			if !f.optional {
+				reasons = append(reasons, protocol.Reason{Path: f.name, Off: -1, Rule: "generic.field", Want: "this field", Got: "nothing"})
+			}
+			continue
+		}
+		if want, got := f.wrong(at.In(m.Body), c.ebcdic); want != "" {
+			reasons = append(reasons, protocol.Reason{Path: f.name, Off: off + int(at.Off), Rule: "generic.type", Want: want, Got: got})
+		}
+	}
+	c.setKind(m)
+	if c.operation >= 0 {
+		m.Name = bytes.Trim(m.Spans[c.operation].In(m.Body), " ")
+	}
+	c.setID(m)
+	if m.Kind == protocol.Unknown {
+		reasons = append(reasons, protocol.Reason{Off: -1, Rule: "generic.kind", Want: "a kind of message that is declared", Got: "another"})
+	}
+	if len(reasons) > 0 {
+		return &protocol.Malformed{Cause: protocol.BadShape, Reasons: reasons}
+	}
+	if c.needsID(m) {
+		return &protocol.Malformed{Cause: protocol.BadShape, Reasons: []protocol.Reason{{Path: c.fields[c.id[0]].name, Off: -1, Rule: "generic.id", Want: "an id", Got: "nothing"}}}
+	}
+	return nil
+}
+
+// needsID says that m should have an ID and has none.
+func (c *Codec) needsID(m *protocol.Message) bool {
+	return len(c.id) > 0 && len(m.ID) == 0 && (m.Kind == protocol.Request || m.Kind == protocol.Response)
+}
+
+func (c *Codec) setKind(m *protocol.Message) {
+	rules := c.kinds[m.Dir]
+	m.Kind = protocol.Request
+	if m.Dir == protocol.FromBackend {
+		m.Kind = protocol.Response
+	}
+	if len(rules) > 0 {
+		m.Kind = protocol.Unknown
+	}
+	for i := range rules {
+		if r := &rules[i]; c.has(m.Body, m.Spans[r.field], r.match) {
+			m.Kind = r.kind
+			break
+		}
+	}
+	if m.Kind == protocol.Response {
+		m.More = c.more.field >= 0 && c.has(m.Body, m.Spans[c.more.field], c.more)
+		m.Failed = c.failed.field >= 0 && c.has(m.Body, m.Spans[c.failed.field], c.failed)
+	}
+}
+
+// has says whether the field at has one of the values of f.
+func (c *Codec) has(body []byte, at protocol.Span, f match) bool {
+	if at.Off < 0 {
+		return false
+	}
+	raw := at.In(body)
+	if c.ebcdic || c.fields[f.field].kind == binary {
+		raw = c.fields[f.field].value(raw, 0, c.ebcdic).Text
+	} else if c.fields[f.field].trim {
+		raw = bytes.Trim(raw, " ")
+	}
+	for _, v := range f.in {
+		if string(raw) == v {
+			return true
+		}
+	}
+	return false
+}
+
+// setID makes the ID: the field's bytes, or those of several, each behind its length, so
+// that no two combinations look alike.
+func (c *Codec) setID(m *protocol.Message) {
+	switch len(c.id) {
+	case 0:
+		return
+	case 1:
+		m.ID = protocol.ID(m.Spans[c.id[0]].In(m.Body))
+		return
+	}
+	m.Scratch = m.Scratch[:0]
+	for _, i := range c.id {
+		raw := m.Spans[i].In(m.Body)
+		if raw == nil {
+			m.ID = nil
+			return
+		}
+		if c.fields[i].trim {
+			raw = bytes.Trim(raw, " ")
+		}
+		m.Scratch = strconv.AppendInt(m.Scratch, int64(len(raw)), 10)
+		m.Scratch = append(append(m.Scratch, ':'), raw...)
+	}
+	m.ID = protocol.ID(m.Scratch)
+}
+
+// Getter compiles the name of a field, or "body", "frame.length", "frame.block".
+func (c *Codec) Getter(path string) (protocol.Getter, error) {
+	switch path {
+	case "body":
+		return func(m *protocol.Message) (protocol.Value, bool) {
+			return protocol.Value{Type: protocol.Bytes, Text: m.Body, Raw: m.Body, Off: offset(m.Frame, m.Body)}, true
+		}, nil
+	case "frame.length":
+		return func(m *protocol.Message) (protocol.Value, bool) {
+			return protocol.Value{Type: protocol.Number, Text: strconv.AppendInt(nil, int64(len(m.Frame)), 10), Raw: m.Frame}, true
+		}, nil
+	case "frame.block":
+		return func(m *protocol.Message) (protocol.Value, bool) {
+			return protocol.Value{Type: protocol.Bytes, Text: m.Head, Raw: m.Head}, m.Head != nil
+		}, nil
+	}
+	i, ok := c.byName[path]
+	if !ok {
+		return nil, fmt.Errorf("there is no field %q%s", path, c.nearest(path))
+	}
+	return func(m *protocol.Message) (protocol.Value, bool) {
+		if i >= len(m.Spans) || m.Spans[i].Off < 0 {
+			return protocol.Value{}, false
+		}
+		return c.fields[i].value(m.Spans[i].In(m.Body), offset(m.Frame, m.Body)+int(m.Spans[i].Off), c.ebcdic), true
+	}, nil
+}
+
+// nearest is a hint at the names that there are.
+func (c *Codec) nearest(string) string {
+	if len(c.fields) == 0 {
+		return "; no field is declared"
+	}
+	names := ""
+	for i := range c.fields {
+		if i > 0 {
+			names += ", "
+		}
+		names += c.fields[i].name
+	}
+	return "; there are " + names
+}
+
+var errIDWidth = errors.New("generic: the id does not fit its field")
+
+// AppendWithID appends the body of m, in which only the ID is another.
+func (c *Codec) AppendWithID(dst []byte, m *protocol.Message, id protocol.ID) ([]byte, error) {
+	start := len(dst)
+	dst = append(dst, m.Body...)
+	if len(id) == 0 || len(c.id) != 1 || c.traits.Tickets == 0 || m.Kind == protocol.OneWay {
+		return dst, nil
+	}
+	at := m.Spans[c.id[0]]
+	if at.Off < 0 || int(at.Len) != len(id) {
+		return dst[:start], errIDWidth
+	}
+	copy(dst[start+int(at.Off):], id)
+	return dst, nil
+}
+
+// AppendTicket appends n in the width and type of the ID field.
+func (c *Codec) AppendTicket(dst []byte, n uint64) protocol.ID {
+	f := &c.fields[c.id[0]]
+	start := len(dst)
+	dst = append(dst, make([]byte, f.len)...)
+	c.writeNumber(f, dst[start:], n)
+	return dst
+}
+
+// writeNumber fills raw with n. What does not fit is cut.
+func (c *Codec) writeNumber(f *field, raw []byte, n uint64) {
+	for i := len(raw) - 1; i >= 0; i-- {
+		switch {
+		case f.kind == binary:
+			raw[i] = byte(n)
+			n >>= 8
+		default:
+			raw[i] = '0' + byte(n%10)
+			if c.ebcdic {
+				raw[i] = 0xF0 + byte(n%10)
+			}
+			n /= 10
+		}
+	}
+}
+
+// Ticket is the reverse of AppendTicket.
+func (c *Codec) Ticket(id protocol.ID) (n uint64, ok bool) {
+	if c.traits.Tickets == 0 {
+		return 0, false
+	}
+	f := &c.fields[c.id[0]]
+	if len(id) != f.len {
+		return 0, false
+	}
+	return c.readNumber(f, id)
+}
+
+func (c *Codec) readNumber(f *field, raw []byte) (n uint64, ok bool) {
+	if f.kind == binary {
+		return readBinary(raw), true
+	}
+	if len(raw) > 18 {
+		for _, b := range raw[:len(raw)-18] {
+			if plain(b, c.ebcdic) != '0' {
+				return 0, false
+			}
+		}
+		raw = raw[len(raw)-18:]
+	}
+	for _, b := range raw {
+		b = plain(b, c.ebcdic)
+		if b < '0' || b > '9' {
+			return 0, false
+		}
+		n = n*10 + uint64(b-'0')
+	}
+	return n, len(raw) > 0
+}
+
+// OpenFrame appends what comes before a body.
+func (c *Codec) OpenFrame(dst, head []byte) []byte { return c.framing.Open(dst, head) }
+
+// CloseFrame completes the frame that OpenFrame began when dst had length start.
+func (c *Codec) CloseFrame(dst []byte, start int) ([]byte, error) {
+	return c.framing.Close(dst, start)
+}
+
+// AppendReply gives a keep-alive back, if the framing echoes it.
+func (c *Codec) AppendReply(dst []byte, m *protocol.Message) ([]byte, error) {
+	if m.Kind == protocol.Keepalive && m.Body == nil && c.echoes {
+		return append(dst, m.Frame...), nil
+	}
+	return dst, nil
+}
