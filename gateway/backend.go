@@ -232,11 +232,20 @@ func (b *Backend) stray(m *protocol.Message, v verdict) error {
 	default:
 		c.unknown.Add(1)
 		b.up.unknown.Add(1)
-		if m.Failed && len(m.ID) == 0 && b.refusedAll() {
+		if m.Failed && !b.names(m) && b.refusedAll() {
 			return nil
 		}
 	}
 	return b.strike()
+}
+
+// names reports whether m says which request it is about, be it one of ours or not.
+func (b *Backend) names(m *protocol.Message) bool {
+	if b.up.route.mode != protocol.Rewrite {
+		return len(m.ID) > 0
+	}
+	_, ok := b.up.rewriter.Ticket(m.ID)
+	return ok
 }
 
 // strike counts an answer of no use, and ends the connection after too many in a row.

@@ -13,7 +13,8 @@ type Codec interface {
 	// done with, and frame, which may be nil, is within them. Advance 0 and no error
 	// ask for more data. r is the connection's own: what Split has seen of a frame that
 	// is not whole yet. Data then begins again at the same byte. An error is a
-	// *FrameError: the stream is out of step and cannot be read further.
+	// *FrameError: the stream is out of step and cannot be read further. Whenever Split
+	// advances it leaves r at its zero value.
 	// At atEOF an unfinished frame is an error, and so is nothing else.
 	Split(data []byte, atEOF bool, r *Resume) (advance int, frame []byte, err error)
 

@@ -134,14 +134,26 @@ func (c *Codec) AppendNotice(dst []byte, req *protocol.Message, n *protocol.Noti
 		case now:
 			dst = time.Now().UTC().AppendFormat(dst, "20060102150405")
 		case echo:
-			if req != nil && p.field < len(req.Spans) {
-				v := req.Spans[p.field].In(req.Body)
-				dst, raw = append(dst, v...), v != nil
+			if v := c.sound(req, p.field); v != nil {
+				dst, raw = append(dst, v...), true
 			}
 		}
 		dst = c.fit(dst, start, p, raw)
 	}
 	return dst, nil
+}
+
+// sound returns the bytes of a field of req, nil if they are missing or of the wrong
+// type: a notice must be a valid message itself.
+func (c *Codec) sound(req *protocol.Message, i int) []byte {
+	if req == nil || i >= len(req.Spans) {
+		return nil
+	}
+	raw := req.Spans[i].In(req.Body)
+	if want, _ := c.fields[i].wrong(raw, c.ebcdic); want != "" {
+		return nil
+	}
+	return raw
 }
 
 // fit cuts or fills what was appended from start on to the width of p.

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+
+	"github.com/sallyport/sallyport/gateway"
+	"github.com/sallyport/sallyport/internal/config"
+	"github.com/sallyport/sallyport/internal/logging"
+)
+
+func newRunCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "run -c FILE",
+		Short: "Run the gateway that a configuration describes",
+		Long: `Run checks FILE, opens its listeners and serves until it is told to end. The log goes
+to standard error.
+
+SIGTERM or SIGINT ends it in good order: no more connections are taken, open
+requests get their answers, for as long as drain in the configuration allows. A
+second signal ends it at once.`,
+		Example: `  sallyport run -c sallyport.yaml`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if file == "" {
+				return usageError{errors.New("which configuration? Name it with -c FILE")}
+			}
+			f, err := config.Load(file, os.LookupEnv)
+			if err != nil {
+				return err
+			}
+			signals := make(chan os.Signal, 2)
+			signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+			defer signal.Stop(signals)
+			return runGateway(cmd, f, signals)
+		},
+	}
+	cmd.Flags().StringVarP(&file, "config", "c", "", "the configuration, - for standard input")
+	return cmd
+}
+
+// runGateway serves until the first of signals, and drains until the second.
+func runGateway(cmd *cobra.Command, f *config.File, signals <-chan os.Signal) (err error) {
+	logger, closer := logging.New(f.Log.Level, f.Log.Format, cmd.ErrOrStderr())
+	defer func() { err = errors.Join(err, closer.Close()) }()
+	log := logrus.NewEntry(logger)
+
+	c := f.Config()
+	c.Log = log
+	g, err := gateway.New(c)
+	if err != nil {
+		return fmt.Errorf("%w\nIs another program using the address? Nothing was started", err)
+	}
+	for i := range c.Routes {
+		name := c.Routes[i].Name
+		log.WithFields(logrus.Fields{"route": name, "listen": g.Addr(name).String()}).Info("route is open")
+	}
+
+	ctx, drain := context.WithCancel(cmd.Context())
+	defer drain()
+	served := make(chan error, 1)
+	go serve(ctx, g, served)
+	select {
+	case err := <-served:
+		return err
+	case sig := <-signals:
+		log.WithField("signal", sig.String()).Info("draining; a second signal ends at once")
+		drain()
+	}
+	select {
+	case err := <-served:
+		log.Info("ended in good order")
+		return err
+	case sig := <-signals:
+		log.WithField("signal", sig.String()).Warn("ended at once; open requests were given up")
+		return errTold
+	}
+}
+
+func serve(ctx context.Context, g *gateway.Gateway, served chan<- error) { served <- g.Serve(ctx) }

@@ -1,0 +1,156 @@
+package config
+
+import (
+	"encoding/json"
+	"reflect"
+
+	"github.com/sallyport/sallyport/validate"
+)
+
+// The structs below are the file: it is decoded into them, and its JSON Schema is
+// generated from them. A doc tag is the description, default what a left out value
+// means, enum the values that a text may have; need:"true" is a key that must be there.
+// The type decides on the rest: see unit.go.
+
+var documentType = reflect.TypeFor[document]()
+
+type document struct {
+	Log    logShape     `json:"log" doc:"What the program logs."`
+	Shards count        `json:"shards" doc:"Number of event loops. Default: the number of processors."`
+	Drain  timeout      `json:"drain" doc:"How long a shutdown waits for open requests." default:"30s"`
+	Routes []routeShape `json:"routes" need:"true" doc:"The doors: each is a listener, a protocol, rules, and the backends behind it."`
+}
+
+type logShape struct {
+	Level    string `json:"level" enum:"error|warn|info|debug" default:"info" doc:"Error: the operator must act. Warn: a peer broke the protocol. Info: a connection came or went."`
+	Format   string `json:"format" enum:"text|json" default:"text" doc:"One line of text or one JSON object for each event."`
+	Messages bool   `json:"messages" default:"false" doc:"Log a line for each request that was verified, beside those that were refused."`
+}
+
+type routeShape struct {
+	Name       string         `json:"name" need:"true" doc:"Shown in logs and metrics. Unique."`
+	Listen     string         `json:"listen" need:"true" doc:"Where clients connect: host:port or unix:/path."`
+	Protocol   protocolShape  `json:"protocol" need:"true" doc:"What clients and backends speak."`
+	Mode       string         `json:"mode" enum:"rewrite|key|fifo|exclusive" doc:"How results are matched to requests. Default: the protocol's own."`
+	Balance    string         `json:"balance" enum:"round-robin|least-in-flight" default:"round-robin" doc:"How a backend connection is chosen."`
+	Limits     limitsShape    `json:"limits" doc:"What the route holds at most."`
+	Timeouts   timeoutsShape  `json:"timeouts" doc:"How long the route waits."`
+	Validate   []ruleShape    `json:"validate" doc:"What a request must meet, beside being a message of the protocol."`
+	Wait       waitShape      `json:"wait" doc:"When a client hears that its request was accepted and is being processed. Left out: never."`
+	RetryAfter timeout        `json:"retry_after" default:"1s" doc:"What a client is told that is to come again later."`
+	Backend    backendShape   `json:"backend" doc:"The system behind the route, if it is one."`
+	Backends   []backendShape `json:"backends" doc:"The systems behind the route, which do the same work."`
+}
+
+type limitsShape struct {
+	Frame              size  `json:"frame" default:"1MiB" doc:"Bytes of one message."`
+	Depth              count `json:"depth" default:"64" doc:"Nesting in one message."`
+	Items              count `json:"items" default:"1000" doc:"Members of a batch, records of a response."`
+	InFlight           count `json:"in_flight" default:"128" doc:"Open requests of one client."`
+	InFlightTotal      count `json:"in_flight_total" default:"65536" doc:"Open requests of all clients."`
+	Connections        count `json:"connections" default:"10000" doc:"Clients."`
+	ConnectionsPerPeer count `json:"connections_per_peer" doc:"Clients from one address. Default: connections."`
+	Queue              size  `json:"queue" default:"4MiB" doc:"Bytes that wait for a client that does not read. At least two frames."`
+	Tunnel             size  `json:"tunnel" default:"1MiB" doc:"Bytes that wait for one backend connection. At least two frames."`
+	Gather             size  `json:"gather" doc:"Bytes of the answer to one batch of a client. Default: half of queue."`
+	Strikes            count `json:"strikes" default:"100" doc:"Refusals in a row after which a client is closed."`
+}
+
+type timeoutsShape struct {
+	Frame   timeout  `json:"frame" default:"10s" doc:"To receive one message, first byte to last."`
+	Idle    patience `json:"idle" default:"10m" doc:"Without traffic and without an open request, after which a client is closed; or never."`
+	Queue   timeout  `json:"queue" default:"5s" doc:"For a request to find room towards the backend."`
+	Answer  timeout  `json:"answer" default:"30s" doc:"For the backend to answer."`
+	Connect timeout  `json:"connect" default:"5s" doc:"To connect to a backend."`
+	Linger  timeout  `json:"linger" default:"2s" doc:"For unsent bytes when a connection is closed."`
+}
+
+type backendShape struct {
+	Name        string       `json:"name" doc:"Shown in logs and metrics. Default: the address."`
+	Address     string       `json:"address" need:"true" doc:"host:port or unix:/path."`
+	Protocol    framingShape `json:"protocol" doc:"Where the backend's framing differs from that of the clients."`
+	Connections count        `json:"connections" default:"2" doc:"Connections that are kept open."`
+	InFlight    count        `json:"in_flight" default:"64" doc:"Open requests on one connection."`
+	Batch       batchShape   `json:"batch" doc:"Sends requests together. Left out: each by itself."`
+	Strikes     count        `json:"strikes" default:"100" doc:"Answers that nobody asked for after which a connection is closed."`
+	Backoff     backoffShape `json:"backoff" doc:"The pause before a connection that failed is tried again."`
+	Circuit     circuitShape `json:"circuit" doc:"When clients are told at once that the backend is not available."`
+}
+
+type batchShape struct {
+	Max    count    `json:"max" need:"true" doc:"Requests in one batch."`
+	Linger duration `json:"linger" default:"0" doc:"How long a request waits for others."`
+}
+
+type backoffShape struct {
+	Min timeout `json:"min" default:"100ms" doc:"After the first failure."`
+	Max timeout `json:"max" default:"10s" doc:"After many."`
+}
+
+type circuitShape struct {
+	Failures count   `json:"failures" default:"5" doc:"Failures in a row."`
+	Rest     timeout `json:"rest" default:"5s" doc:"Until the next try."`
+}
+
+// ruleShape is one rule: exactly one of schema, rule, field, allow, deny, limits.
+type ruleShape struct {
+	Name   string   `json:"name" doc:"Shown in reasons and counters. Default: from what it does."`
+	Mode   string   `json:"mode" enum:"observe|warn|enforce" default:"enforce" doc:"Observe counts, warn logs as well, enforce refuses."`
+	Reason string   `json:"reason" doc:"What was wanted, for the client."`
+	Class  string   `json:"class" enum:"fix|denied" default:"fix" doc:"Whether the client can correct it or may not ask for it."`
+	Names  []string `json:"names" doc:"Only for these operations. Default: for all."`
+
+	Schema schemaShape      `json:"schema" doc:"A JSON Schema: its file, or an object."`
+	Rule   *string          `json:"rule" doc:"An expression that must be true."`
+	Field  *validate.Field  `json:"field" doc:"One field: its path, and what it must be."`
+	Allow  []string         `json:"allow" doc:"The operations that are offered."`
+	Deny   []string         `json:"deny" doc:"The operations that are not."`
+	Limits *validate.Limits `json:"limits" doc:"Bounds on the message or on a part of it."`
+}
+
+var ruleKinds = []string{"schema", "rule", "field", "allow", "deny", "limits"}
+
+// protocolShape is the name of a protocol and the options of its codec.
+type protocolShape struct{ json.RawMessage }
+
+// framingShape is the part of a protocolShape that a backend may have of its own.
+type framingShape struct{ json.RawMessage }
+
+// waitShape is true, false or an object.
+type waitShape struct {
+	on    bool
+	After duration
+}
+
+type waitObject struct {
+	After duration `json:"after" default:"0" doc:"Not before this time, and not at all if the result comes first."`
+}
+
+// UnmarshalJSON reads one of the three forms. An object means true.
+func (w *waitShape) UnmarshalJSON(data []byte) error {
+	if json.Unmarshal(data, &w.on) == nil {
+		return nil
+	}
+	w.on = true
+	var o waitObject
+	err := json.Unmarshal(data, &o)
+	w.After = o.After
+	return err
+}
+
+// schemaShape is the name of a file, or an object.
+type schemaShape struct{ schemaObject }
+
+type schemaObject struct {
+	File    string            `json:"file" need:"true" doc:"The file, relative to that of the configuration."`
+	At      string            `json:"at" doc:"Path of the value that is checked. Default: the content of a request."`
+	Methods map[string]string `json:"methods" doc:"JSON pointers into the file, by operation. Default: each member of $defs applies to the operation of its name."`
+}
+
+// UnmarshalJSON reads one of the two forms.
+func (s *schemaShape) UnmarshalJSON(data []byte) error {
+	if json.Unmarshal(data, &s.File) == nil {
+		return nil
+	}
+	return json.Unmarshal(data, &s.schemaObject)
+}

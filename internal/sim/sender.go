@@ -1,0 +1,290 @@
+package sim
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/protocol"
+)
+
+// Sender sends messages and tells a person what comes back.
+type Sender struct {
+	Codec protocol.Codec
+	// Lines takes each line of the input as a body without framing. Otherwise the input is
+	// in the framing of Codec, and sent byte for byte.
+	Lines bool
+	// Timeout is how long the answers may take after the last message was sent; 10 s.
+	Timeout time.Duration
+	// Linger is how long it listens after the last answer.
+	Linger time.Duration
+	// Step sends each message only when those before it are answered.
+	Step bool
+	// Untimed shows no times, so that what is shown is the same in every run.
+	Untimed bool
+}
+
+// ErrMissing is the error of a Sender that has not got every answer.
+var ErrMissing = errors.New("an answer is missing")
+
+// maxShown is the bytes of one message that are shown.
+const maxShown = 2000
+
+// Run sends what is in input over conn, which it closes, and writes on w what goes out
+// and what comes back. It returns when every answer is there.
+func (s *Sender) Run(ctx context.Context, w io.Writer, conn net.Conn, input io.Reader) error {
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	messages, err := s.read(input)
+	if err != nil {
+		return err
+	}
+	e := &exchange{s: s, w: w, began: time.Now(), came: make(chan struct{}, 1), done: make(chan struct{})}
+	var wg sync.WaitGroup
+	wg.Go(func() { e.send(conn, messages) })
+	err = e.receive(ctx, conn, len(messages))
+	close(e.done)
+	_ = conn.Close()
+	wg.Wait()
+	return errors.Join(err, e.failed)
+}
+
+// outgoing is one message of the input: its frame, and what is to be expected for it.
+type outgoing struct {
+	frame, body []byte
+	what        string
+	ids         []string // of the requests in it
+	anonymous   int      // answers that cannot be told by an ID
+}
+
+func (s *Sender) read(input io.Reader) ([]outgoing, error) {
+	if s.Lines {
+		return s.readLines(input)
+	}
+	var messages []outgoing
+	stream := NewStream(input, s.Codec, protocol.FromClient)
+	var m protocol.Message
+	for {
+		_, err := stream.Next(&m)
+		if errors.Is(err, io.EOF) {
+			return messages, nil
+		}
+		if err != nil && !errors.As(err, new(*protocol.Malformed)) {
+			return nil, fmt.Errorf("the input is not in the framing of %s: %w", s.Codec.Traits().Name, err)
+		}
+		messages = append(messages, s.outgoing(clone(m.Frame), &m, err))
+	}
+}
+
+func (s *Sender) readLines(input io.Reader) ([]outgoing, error) {
+	var messages []outgoing
+	lines := bufio.NewScanner(input)
+	lines.Buffer(nil, 64<<20)
+	for lines.Scan() {
+		line := bytes.TrimSuffix(lines.Bytes(), []byte("\r"))
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		frame, err := appendFrame(nil, s.Codec, nil, line)
+		if err != nil {
+			return nil, err
+		}
+		var m protocol.Message
+		err = s.Codec.Decode(protocol.FromClient, frame, &m)
+		m.Body = clone(line)
+		messages = append(messages, s.outgoing(frame, &m, err))
+	}
+	return messages, lines.Err()
+}
+
+func (s *Sender) outgoing(frame []byte, m *protocol.Message, err error) outgoing {
+	out := outgoing{frame: frame, body: clone(m.Body), what: describe(m, err)}
+	expect := func(m *protocol.Message, err error) {
+		switch {
+		case m.Kind == protocol.OneWay || m.Kind == protocol.Keepalive || m.Kind == protocol.SignOn:
+		case err != nil || len(m.ID) == 0:
+			out.anonymous++
+		default:
+			out.ids = append(out.ids, string(m.ID))
+		}
+	}
+	if err != nil {
+		expect(m, err)
+	} else if err := Each(s.Codec, m, expect); err != nil {
+		out.anonymous++
+	}
+	return out
+}
+
+// describe says what m is in a few words.
+func describe(m *protocol.Message, err error) string {
+	var words []string
+	if err != nil {
+		words = append(words, "malformed")
+	}
+	words = append(words, m.Kind.String())
+	if len(m.ID) > 0 {
+		words = append(words, Printable(m.ID, 64))
+	}
+	if len(m.Name) > 0 {
+		words = append(words, Printable(m.Name, 64))
+	}
+	if m.Failed {
+		words = append(words, "(error)")
+	}
+	return strings.Join(words, " ")
+}
+
+// exchange is one run of a Sender.
+type exchange struct {
+	s     *Sender
+	w     io.Writer
+	began time.Time
+	came  chan struct{} // something was received since it was last looked at
+	done  chan struct{} // nothing more will be
+
+	mu        sync.Mutex
+	open      []string // IDs of requests without an answer
+	anonymous int
+	sent      int
+	failed    error // of writing
+}
+
+func (e *exchange) send(conn net.Conn, messages []outgoing) {
+	for _, m := range messages {
+		e.mu.Lock()
+		e.open = append(e.open, m.ids...)
+		e.anonymous += m.anonymous
+		e.show("->", m.what, m.frame, m.body)
+		e.mu.Unlock()
+		if _, err := conn.Write(m.frame); err != nil {
+			e.mu.Lock()
+			e.failed = fmt.Errorf("send: %w", err)
+			e.mu.Unlock()
+			_ = conn.SetReadDeadline(time.Unix(1, 0)) // wake receive
+			return
+		}
+		e.mu.Lock()
+		e.sent++
+		if e.s.Step || e.sent == len(messages) {
+			e.deadline(conn, e.sent == len(messages))
+		}
+		e.mu.Unlock()
+		for e.s.Step && e.pending() {
+			select {
+			case <-e.came:
+			case <-e.done:
+				return
+			}
+		}
+	}
+}
+
+// pending tells whether an answer is missing now.
+func (e *exchange) pending() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.open) > 0 || e.anonymous > 0
+}
+
+// deadline sets until when receive waits: the timeout, or less if all is sent, and
+// answered.
+func (e *exchange) deadline(conn net.Conn, all bool) {
+	wait := e.s.Timeout
+	if wait == 0 {
+		wait = 10 * time.Second
+	}
+	if all && len(e.open) == 0 && e.anonymous <= 0 {
+		wait = e.s.Linger
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(wait))
+}
+
+func (e *exchange) receive(ctx context.Context, conn net.Conn, messages int) error {
+	stream := NewStream(conn, e.s.Codec, protocol.FromBackend)
+	var m protocol.Message
+	for {
+		e.mu.Lock()
+		missing := len(e.open) + max(e.anonymous, 0)
+		complete := e.sent == messages && missing == 0
+		if e.failed != nil || complete && e.s.Linger == 0 {
+			e.mu.Unlock()
+			return nil
+		}
+		e.mu.Unlock()
+		_, err := stream.Next(&m)
+		e.mu.Lock()
+		missing, complete = len(e.open)+max(e.anonymous, 0), e.sent == messages && len(e.open) == 0 && e.anonymous <= 0
+		if err != nil && !errors.As(err, new(*protocol.Malformed)) {
+			defer e.mu.Unlock()
+			switch {
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case e.failed != nil || complete:
+				return nil
+			case errors.Is(err, os.ErrDeadlineExceeded):
+				return fmt.Errorf("%w: %s", ErrMissing, e.missing(missing))
+			case errors.Is(err, io.EOF):
+				return fmt.Errorf("%w: the peer closed the connection, %s", ErrMissing, e.missing(missing))
+			}
+			return fmt.Errorf("receive: %w", err)
+		}
+		e.show("<-", describe(&m, err), m.Frame, m.Body)
+		if err != nil {
+			e.answered(&m, nil) // what can be read of it says what it answers
+		} else {
+			_ = Each(e.s.Codec, &m, e.answered) // an error of a member was shown with its bytes
+		}
+		if e.sent == messages {
+			e.deadline(conn, true)
+		}
+		e.mu.Unlock()
+		select {
+		case e.came <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// answered crosses off what m answers.
+func (e *exchange) answered(m *protocol.Message, err error) {
+	if err != nil || m.Kind != protocol.Response || m.More {
+		return
+	}
+	if at := slices.Index(e.open, string(m.ID)); at >= 0 && len(m.ID) > 0 {
+		e.open = slices.Delete(e.open, at, at+1)
+		return
+	}
+	e.anonymous--
+}
+
+func (e *exchange) missing(n int) string {
+	text := fmt.Sprintf("%d without an answer", n)
+	if len(e.open) > 0 {
+		shown := e.open[:min(len(e.open), 10)]
+		text += ", with the id " + Printable([]byte(strings.Join(shown, ", ")), 200)
+	}
+	return text
+}
+
+func (e *exchange) show(arrow, what string, frame, body []byte) {
+	if body == nil {
+		body = frame
+	}
+	body = bytes.TrimRight(body, "\r\n")
+	if !e.s.Untimed {
+		arrow = fmt.Sprintf("%s %8.3fs", arrow, time.Since(e.began).Seconds())
+	}
+	// The error of a terminal that has gone would be that of the next line too.
+	_, _ = fmt.Fprintf(e.w, "%s  %4d bytes  %s\n   %s\n", arrow, len(frame), what, Printable(body, maxShown))
+}
