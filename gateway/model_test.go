@@ -64,7 +64,7 @@ type modelRequest struct {
 	nonce string
 	id    string
 	heard bool // a wait notice
-	dup   int  // sent again under an ID that was open: so many duplicates may be heard
+
 }
 
 // modelLink is one backend connection and what it was asked.

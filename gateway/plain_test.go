@@ -128,10 +128,7 @@ func (p *plain) Ticket(id protocol.ID) (uint64, bool) {
 }
 
 func (p *plain) Members(m *protocol.Message, bodies [][]byte) ([][]byte, error) {
-	for _, b := range bytes.Split(m.Body[2:], []byte("|")) {
-		bodies = append(bodies, b)
-	}
-	return bodies, nil
+	return append(bodies, bytes.Split(m.Body[2:], []byte("|"))...), nil
 }
 
 func (p *plain) AppendBatch(dst []byte, bodies [][]byte) ([]byte, error) {

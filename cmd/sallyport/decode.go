@@ -26,7 +26,8 @@ func newDecodeCommand() *cobra.Command {
 		Short: "Explain bytes: frames, fields, what would be refused and why",
 		Long: `Decode reads FILE ("-" or nothing is the standard input) and explains each frame:
 where it begins, how long it is, what kind of message it holds, its fields, and
-what the gateway would refuse and why. With -c the rules of a route are applied
+what the gateway would refuse and why. Bytes of fields are counted from the frame,
+and in a batch from the member. With -c the rules of a route are applied
 too. What fields hold is shown with --values only. The exit status is 1 if
 anything would be refused.`,
 		Example: `  sallyport decode -p jsonrpc --framing content-length capture.bin
@@ -70,7 +71,7 @@ anything would be refused.`,
 			case found.Lost:
 				return fmt.Errorf("out of step after %d frames; another --framing may fit", found.Frames)
 			case found.Refused > 0:
-				return fmt.Errorf("%d refused, in %d frames", found.Refused, found.Frames)
+				return fmt.Errorf("frames: %d, refused: %d", found.Frames, found.Refused)
 			}
 			return nil
 		},

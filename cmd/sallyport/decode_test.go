@@ -17,8 +17,8 @@ func TestDecodeExplains(t *testing.T) {
 	}{
 		{"valid", "", []string{"-c", orders + "sallyport.yaml", orders + "messages/valid.json"}, ""},
 		{"values", call, []string{"--values"}, ""},
-		{"wrong", "", []string{"-c", orders + "sallyport.yaml", orders + "messages/wrong.json"}, "refused"},
-		{"batch", "", []string{"-c", orders + "sallyport.yaml", orders + "messages/batch.json"}, "1 refused, in 1 frames"},
+		{"wrong", "", []string{"-c", orders + "sallyport.yaml", orders + "messages/wrong.json"}, "frames: 5, refused: 4"},
+		{"batch", "", []string{"-c", orders + "sallyport.yaml", orders + "messages/batch.json"}, "frames: 1, refused: 1"},
 		{"field", call, []string{"--field", "/params/1", "--values"}, ""},
 		{"answer", `{"jsonrpc":"2.0","result":3,"id":"a"}`, []string{"--from", "backend"}, ""},
 		{"lost", "Content-Length: -1\r\n\r\n", []string{"--framing", "content-length"}, "out of step after 0 frames"},

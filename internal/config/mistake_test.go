@@ -43,6 +43,7 @@ func TestSyntax(t *testing.T) {
 		{"tag", strings.Replace(small, "name: a", "name: !!str a", 1), "f:2:11: routes[0].name: tags are not used here"},
 		{"key twice", strings.Replace(small, "name: a", "name: a\n    name: b", 1), `f:3:5: `},
 		{"alias in anchor", "a: &x 1\nb: &y [*x]\n" + small, "f:2:8: b[0]: an alias inside of an anchored value is not allowed"},
+		{"lines as in Windows", strings.ReplaceAll(strings.Replace(small, "listen", "lisen", 1), "\n", "\r\n"), "f:3:5: routes[0].lisen: there is no such key here"},
 		{"infinity", small + "    limits: { in_flight: .inf }\n", "f:6:26: routes[0].limits.in_flight: this kind of value is not used here"},
 	} {
 		if got := mistakesOf(t, c.text, nil); !strings.Contains(got, c.want) {
@@ -251,7 +252,7 @@ func FuzzParse(f *testing.F) {
 		if !ok || len(e.Mistakes) == 0 {
 			t.Fatalf("got %T %v", err, err)
 		}
-		lines := 1 + strings.Count(string(data), "\n")
+		lines := 1 + strings.Count(string(data), "\n") + strings.Count(string(data), "\r") // each ends a line in YAML
 		line := 0
 		for _, m := range e.Mistakes {
 			if m.File != "f" || m.Line < line || m.Line > lines+1 || m.Column < 1 || m.Message == "" {

@@ -63,7 +63,7 @@ func (e *Explainer) Run(w io.Writer, r io.Reader) (Explained, error) {
 			return found, err
 		}
 		found.Frames++
-		text = fmt.Appendf(nil, "byte %d: frame of %d bytes, ", off, len(m.Frame))
+		text = fmt.Appendf(nil, "byte %d: frame of %s, ", off, count(len(m.Frame)))
 		text = e.appendMessage(text, "  ", &m, err, &found)
 		if _, err := w.Write(text); err != nil {
 			return found, err
@@ -94,7 +94,7 @@ func (e *Explainer) appendMessage(dst []byte, indent string, m *protocol.Message
 	if m.Kind == protocol.Batch {
 		n := 0
 		err := Each(e.Codec, m, func(member *protocol.Message, err error) {
-			dst = fmt.Appendf(dst, "%s#%d: %d bytes, ", indent, n, len(member.Body))
+			dst = fmt.Appendf(dst, "%s#%d: %s, ", indent, n, count(len(member.Body)))
 			dst = e.appendMessage(dst, indent+"  ", member, err, found)
 			n++
 		})
@@ -157,11 +157,18 @@ func (e *Explainer) appendFields(dst []byte, indent string, m *protocol.Message)
 		if e.Values && f.v.Type != protocol.List && f.v.Type != protocol.Map {
 			dst = fmt.Appendf(dst, "  %s", Printable(f.v.Raw, 200))
 		} else if f.v.Raw != nil {
-			dst = fmt.Appendf(dst, " of %d bytes", len(f.v.Raw))
+			dst = fmt.Appendf(dst, " of %s", count(len(f.v.Raw)))
 		}
 		dst = append(dst, '\n')
 	}
 	return dst
+}
+
+func count(bytes int) string {
+	if bytes == 1 {
+		return "1 byte"
+	}
+	return strconv.Itoa(bytes) + " bytes"
 }
 
 func (e *Explainer) paths(m *protocol.Message) []string {

@@ -37,11 +37,11 @@ func TestExplainer(t *testing.T) {
 			"byte 0: frame of 2 bytes, unknown\n  refused: this is not a valid request\n    - want R, A, E, W, N or B, got text (kind), at byte 0\n",
 			Explainer{}, Explained{Frames: 1, Refused: 1}},
 		{"a batch", "B R 1|?\n",
-			"byte 0: frame of 8 bytes, batch\n  #0: 3 bytes, request, id 1, name 1\n  #1: 1 bytes, unknown\n" +
+			"byte 0: frame of 8 bytes, batch\n  #0: 3 bytes, request, id 1, name 1\n  #1: 1 byte, unknown\n" +
 				"    refused: this is not a valid request\n      - want R, A, E, W, N or B, got text (kind), at byte 0\n",
 			Explainer{}, Explained{Frames: 1, Refused: 1}},
 		{"a rule", "R 1 a\n",
-			"byte 0: frame of 6 bytes, request, id 1, name 1\n  byte 4    2  text of 1 bytes\n" +
+			"byte 0: frame of 6 bytes, request, id 1, name 1\n  byte 4    2  text of 1 byte\n" +
 				"  refused: the request does not meet the rules\n    - 2: want more (min_length), at byte 4\n",
 			Explainer{Refuse: func(*protocol.Message) []protocol.Reason {
 				return []protocol.Reason{{Path: "2", Off: 4, Rule: "min_length", Want: "more"}}
