@@ -4,6 +4,8 @@
 package splitter
 
 import (
+	"sync"
+
 	"github.com/sallyport/sallyport/protocol"
 )
 
@@ -37,11 +39,20 @@ func New(codec protocol.Codec) Splitter {
 type members struct {
 	codec    protocol.Codec
 	batching protocol.Batching
+	bodies   sync.Pool // of *[][]byte
 }
 
 func (s *members) Split(m *protocol.Message, parts []Part) ([]Part, error) {
-	var few [16][]byte
-	bodies, err := s.batching.Members(m, few[:0])
+	list, _ := s.bodies.Get().(*[][]byte)
+	if list == nil {
+		list = new([][]byte)
+	}
+	bodies, err := s.batching.Members(m, (*list)[:0])
+	defer func() {
+		clear(bodies)
+		*list = bodies
+		s.bodies.Put(list)
+	}()
 	if err != nil {
 		return parts[:0], err
 	}
