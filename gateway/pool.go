@@ -114,9 +114,13 @@ func (p *pool) leave(s *Session) {
 	}
 }
 
-// add makes the places of b available.
+// add makes the places of b available, unless b has ended already.
 func (p *pool) add(b *Backend) {
 	p.mu.Lock()
+	if b.gone {
+		p.mu.Unlock()
+		return
+	}
 	p.ready = append(p.ready, b)
 	var granted []*Session
 	for b.taken < b.up.conf.InFlight && p.queue.first != nil {
@@ -124,15 +128,12 @@ func (p *pool) add(b *Backend) {
 		granted = append(granted, p.give(b))
 	}
 	p.mu.Unlock()
-	for _, s := range granted {
-		s.vc.Reenable()
-	}
+	reenable(granted)
 }
 
 // remove takes the places of b away, those that were granted too.
 func (p *pool) remove(b *Backend) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	b.gone = true
 	for i, o := range p.ready {
 		if o == b {
@@ -140,24 +141,36 @@ func (p *pool) remove(b *Backend) {
 			break
 		}
 	}
+	down := p.giveUp()
+	p.mu.Unlock()
+	reenable(down)
 }
 
-// circuit says that an upstream's circuit was opened or closed. When the last is open
-// nobody waits any longer.
+// circuit says that an upstream's circuit was opened or closed.
 func (p *pool) circuit(open bool) {
 	p.mu.Lock()
-	var down []*Session
-	if !open {
-		p.up++
-	} else {
+	if open {
 		p.up--
-		for p.up == 0 && len(p.ready) == 0 && p.queue.first != nil {
-			down = append(down, p.queue.first)
-			p.queue.remove(p.queue.first)
-		}
+	} else {
+		p.up++
 	}
+	down := p.giveUp()
 	p.mu.Unlock()
-	for _, s := range down {
+	reenable(down)
+}
+
+// giveUp empties the queue if there is no backend to wait for, and returns who was in it.
+func (p *pool) giveUp() (down []*Session) {
+	for p.up == 0 && len(p.ready) == 0 && p.queue.first != nil {
+		down = append(down, p.queue.first)
+		p.queue.remove(p.queue.first)
+	}
+	return down
+}
+
+// reenable is called without the pool's lock.
+func reenable(list []*Session) {
+	for _, s := range list {
 		s.vc.Reenable()
 	}
 }

@@ -13,13 +13,16 @@ import (
 type observer struct{ r *route }
 
 func (o observer) Violated(_ *protocol.Message, v *validate.Violation) {
+	if v.Fault != nil && o.r.logger != nil {
+		o.r.logger.WithFields(logrus.Fields{"rule": v.Rule, "error": v.Fault.Error()}).Error("a rule cannot be carried out; what it should judge is refused if it is enforced")
+	}
 	switch v.Mode {
 	case validate.Observe:
 		o.r.counters.observed.Add(1)
 	case validate.Warn:
 		o.r.counters.warned.Add(1)
 		if o.r.logger != nil {
-			o.r.logger.WithFields(logrus.Fields{"rule": v.Rule, "path": v.Reason.Path, "want": v.Reason.Want}).Warn("a rule would refuse this request")
+			o.r.logger.WithFields(logrus.Fields{"rule": v.Rule, "path": v.Reason.Path, "want": v.Reason.Want, "reason": v.Reason.Say}).Warn("a rule would refuse this request")
 		}
 	}
 }
@@ -35,6 +38,9 @@ func (r *route) refused(s *Session, m *protocol.Message, n *protocol.Notice) {
 	if len(n.Reasons) > 0 {
 		first := &n.Reasons[0]
 		fields["path"], fields["rule"], fields["want"], fields["got"] = first.Path, first.Rule, first.Want, first.Got
+		if first.Say != "" {
+			fields["reason"] = first.Say
+		}
 		if first.Off >= 0 {
 			fields["offset"] = first.Off
 		}

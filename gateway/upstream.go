@@ -61,12 +61,10 @@ func (u *upstream) keep(ctx context.Context, n int) {
 		}
 		u.fire(ctx, m, backendConnect)
 		u.fire(ctx, m, backendSignOn)
-		began := time.Now()
 		u.route.logBackend(u, "backend connected", nil)
 		b.start()
-		select {
-		case <-b.ended:
-		case <-ctx.Done():
+		lasted, ok := u.await(ctx, b)
+		if !ok {
 			u.fire(ctx, m, backendDrain)
 			b.lose(errDrained)
 			<-b.ended
@@ -74,11 +72,29 @@ func (u *upstream) keep(ctx context.Context, n int) {
 		}
 		u.lost.Add(1)
 		u.fire(ctx, m, backendLose)
-		if b.useful.Load() || time.Since(began) > u.conf.Circuit.Rest {
+		if lasted || b.useful.Load() {
 			u.breaker.succeeded()
 			u.route.logBackend(u, "backend connection lost", b.cause)
 		} else {
 			u.failed(fmt.Errorf("closed without an answer: %w", b.cause))
+		}
+	}
+}
+
+// await waits until b has ended, and is false if ctx was done first. A connection that
+// lasts is a success while it stands: others may be dialled beside it.
+func (u *upstream) await(ctx context.Context, b *Backend) (lasted, ok bool) {
+	t := time.NewTimer(u.conf.Circuit.Rest)
+	defer t.Stop()
+	for {
+		select {
+		case <-b.ended:
+			return lasted, true
+		case <-ctx.Done():
+			return lasted, false
+		case <-t.C:
+			lasted = true
+			u.breaker.succeeded()
 		}
 	}
 }
@@ -185,12 +201,7 @@ func (b *breaker) failed() int {
 	b.mu.Lock()
 	b.failures++
 	n := b.failures
-	// Full jitter: anywhere below the bound, which doubles.
-	bound := b.Backoff.Max
-	if shift := min(n-1, 30); b.Backoff.Min<<shift < bound {
-		bound = b.Backoff.Min << shift
-	}
-	wait := time.Duration(rand.Int64N(int64(bound) + 1))
+	wait := time.Duration(rand.Int64N(int64(b.bound(n)) + 1)) // full jitter
 	opens := !b.opened && n >= b.Circuit.Failures
 	if b.opened || opens {
 		b.opened, b.probing = true, false
@@ -202,6 +213,18 @@ func (b *breaker) failed() int {
 		b.changed(true)
 	}
 	return n
+}
+
+// bound is the longest pause after n failures: Min doubled with each, up to Max.
+func (b *breaker) bound(n int) time.Duration {
+	bound := b.Backoff.Min
+	for range n - 1 {
+		if bound > b.Backoff.Max/2 {
+			return b.Backoff.Max
+		}
+		bound *= 2
+	}
+	return min(bound, b.Backoff.Max)
 }
 
 // state is closed, open, or half-open while a dial probes.

@@ -129,7 +129,9 @@ type Reason struct {
 	Off  int    // of the value in the frame, in bytes; -1 if there is no such place
 	Rule string // the rule's name: "required", "type", "limits.frame", ...
 	Want string // what was wanted: "an integer of at least 1"
-	Got  string // the kind of thing found, not its value: "text", "nothing", "41 bytes"
+	// Say is the operator's own words for it, which a person is told in place of Want and Got.
+	Say string
+	Got string // the kind of thing found, not its value: "text", "nothing", "41 bytes"
 }
 
 // AppendText appends r as one line for a person: path, rule, what was wanted and found.
@@ -138,7 +140,9 @@ func (r *Reason) AppendText(dst []byte) []byte {
 		dst = append(dst, r.Path...)
 		dst = append(dst, ": "...)
 	}
-	if r.Want != "" {
+	if r.Say != "" {
+		dst = append(dst, r.Say...)
+	} else if r.Want != "" {
 		dst = append(dst, "want "...)
 		dst = append(dst, r.Want...)
 		if r.Got != "" {

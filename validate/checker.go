@@ -103,7 +103,7 @@ type finding struct {
 	path  string
 	off   int
 	key   string // appended to the rule's name, or ""
-	want  string // the rule's own Reason is preferred
+	want  string
 	got   string
 }
 
@@ -121,9 +121,7 @@ func (c *Checker) report(f finding) {
 	if f.key != "" {
 		reason.Rule += "." + f.key
 	}
-	if r.want != "" {
-		reason.Want = r.want
-	}
+	reason.Say = r.say
 	class, cause := r.Class, f.cause
 	if class == protocol.Denied {
 		cause = protocol.Forbidden

@@ -30,7 +30,7 @@ type RuleInfo struct {
 // compiled is a rule that can be carried out.
 type compiled struct {
 	RuleInfo
-	want  string // the operator's own words, or ""
+	say   string // the operator's own words, or ""
 	names map[string]struct{}
 	engine
 }
@@ -80,7 +80,7 @@ type compiler struct {
 
 // rule returns nil if r has a mistake that leaves nothing to carry out.
 func (k *compiler) rule(r *Rule) *compiled {
-	out := &compiled{want: r.Reason, names: set(r.Names)}
+	out := &compiled{say: r.Reason, names: set(r.Names)}
 	out.Mode, out.Class, out.Names = r.Mode, r.Class, r.Names
 	if int(r.Mode) >= len(modeNames) {
 		k.bad("mode", errors.New("there is no such mode"))

@@ -14,7 +14,8 @@ type Rule struct {
 	Name string `json:"name,omitempty"`
 	// Mode is what happens if the rule is violated.
 	Mode Mode `json:"mode,omitempty"`
-	// Reason says to the client what was wanted. The default is made of the rule.
+	// Reason is what the client is told, in the operator's own words. The default is made
+	// of the rule: what was wanted, and the kind of thing that was found.
 	Reason string `json:"reason,omitempty"`
 	// Class is protocol.Fix, the default, or protocol.Denied.
 	Class protocol.Class `json:"class,omitempty"`

@@ -18,8 +18,8 @@ import (
 // balance, and what a second run needs beyond the first is no memory.
 func TestFaultB01EveryNonceReturnsToItsOwnClient(t *testing.T) {
 	clients, requests := 1000, 100
-	if testing.Short() {
-		clients, requests = 100, 20
+	if testing.Short() || raced {
+		clients, requests = 200, 25
 	}
 	s := stage.Open(t, "testdata/open.yaml", stage.Options{
 		Backend: sim.BackendOptions{Seed: 11, Jitter: 2 * time.Millisecond, Reorder: 9, Batch: 8, Twice: 0.01, Stranger: 0.01},

@@ -253,6 +253,15 @@ func (c *Codec) Getter(path string) (protocol.Getter, error) {
 	}, nil
 }
 
+// Paths returns the names of all fields, in the order of their declaration.
+func (c *Codec) Paths() []string {
+	names := make([]string, len(c.fields))
+	for i := range c.fields {
+		names[i] = c.fields[i].name
+	}
+	return names
+}
+
 // nearest is a hint at the names that there are.
 func (c *Codec) nearest(string) string {
 	if len(c.fields) == 0 {

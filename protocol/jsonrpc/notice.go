@@ -144,9 +144,12 @@ func appendReasons(dst []byte, reasons []protocol.Reason) []byte {
 	return append(dst, ']')
 }
 
-// appendWanted appends "want this, got that", where two strings meet without their quotes.
+// appendWanted appends the operator's words, or "want this, got that", where two strings meet without their quotes.
 func appendWanted(dst []byte, r *protocol.Reason) []byte {
-	if r.Want == "" {
+	switch {
+	case r.Say != "":
+		return appendString(dst, r.Say)
+	case r.Want == "":
 		return appendString(dst, r.Rule)
 	}
 	dst = append(dst, `"want `...)
