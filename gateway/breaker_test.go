@@ -119,7 +119,7 @@ func TestCircuitOpensAndCloses(t *testing.T) {
 // the others wait for what it says.
 func TestOneProbeAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newTrial(time.Millisecond, time.Second, 1)
+		b := newTrial(time.Second, time.Second, 1)
 		b.failed()
 		var mu sync.Mutex
 		var probes int
@@ -134,7 +134,7 @@ func TestOneProbeAtATime(t *testing.T) {
 			})
 		}
 		count := func() int {
-			time.Sleep(time.Hour)
+			time.Sleep(5 * time.Minute)
 			synctest.Wait()
 			mu.Lock()
 			defer mu.Unlock()

@@ -93,7 +93,11 @@ func refused(t testing.TB, p *Program, m *protocol.Message) string {
 	}
 	var lines []string
 	for _, r := range f.Reasons() {
-		lines = append(lines, r.Path+"@"+strconv.Itoa(r.Off)+" "+r.Rule+": "+r.Want+", "+r.Got)
+		why := r.Want + ", " + r.Got
+		if r.Say != "" {
+			why = r.Say
+		}
+		lines = append(lines, r.Path+"@"+strconv.Itoa(r.Off)+" "+r.Rule+": "+why)
 	}
 	return strings.Join(lines, "\n")
 }

@@ -40,7 +40,7 @@ func TestEachKindOfRule(t *testing.T) {
 		{"denied", Rule{Deny: []string{"a"}, Class: protocol.Denied}, "a", `{}`, `@-1 deny: an operation that is allowed, another`},
 		{"not denied", Rule{Deny: []string{"a"}}, "b", `{}`, ``},
 		{"for another", Rule{Names: []string{"x"}, Deny: []string{"a"}}, "a", `{}`, ``},
-		{"own reason", Rule{Name: "mine", Reason: "another method", Deny: []string{"a"}}, "a", `{}`, `@-1 mine: another method, another`},
+		{"own reason", Rule{Name: "mine", Reason: "not this method", Deny: []string{"a"}}, "a", `{}`, `@-1 mine: not this method`},
 
 		{"required", Rule{Field: &Field{Path: "/q", Required: true, Type: "integer", Min: ptr(1.0)}}, "", `{}`, `/q@-1 field /q: an integer of at least 1, nothing`},
 		{"optional", Rule{Field: &Field{Path: "/q", Type: "integer"}}, "", `{}`, ``},
