@@ -338,18 +338,20 @@ func TestC65NobodyWaitsForWhatWillNotCome(t *testing.T) {
 		r.Timeouts.Queue, r.Timeouts.Answer = 10*time.Minute, time.Hour
 	}, func(w *world) {
 		b, other := w.backend(), w.backend()
-		c := w.client()
+		c1, c2 := w.client(), w.client()
 		w.refuse = true
 		other.close() // its dials are refused from now on, until the circuit opens
 		time.Sleep(time.Minute)
 		if got := w.g.Snapshot().Routes[0].Backends[0].Circuit; got != "open" {
 			t.Fatalf("the circuit is %s, want open", got)
 		}
-		c.send("Q 1 x", "Q 2 y")
+		c1.send("Q 1 x")
+		c2.send("Q 2 y")
 		b.request()
 		before := time.Now()
 		b.close()
-		c.expect("! 1 failed backend-lost unknown", "! 2 later backend-down")
+		c1.expect("! 1 failed backend-lost unknown")
+		c2.expect("! 2 later backend-down")
 		if took := time.Since(before); took > time.Second {
 			t.Errorf("heard after %v, want at once", took)
 		}

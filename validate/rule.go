@@ -9,87 +9,52 @@ import (
 // Rule is one rule as an operator writes it. Exactly one of Allow, Deny, Expr, Field,
 // Schema and Limits is set.
 type Rule struct {
-	// Name is shown in reasons and counters. The default is made of the kind: "schema",
-	// "field /params/qty", "limits", "allow", "deny", "rule 2".
-	Name string `json:"name,omitempty"`
-	// Mode is what happens if the rule is violated.
-	Mode Mode `json:"mode,omitempty"`
-	// Reason is what the client is told, in the operator's own words. The default is made
-	// of the rule: what was wanted, and the kind of thing that was found.
-	Reason string `json:"reason,omitempty"`
-	// Class is protocol.Fix, the default, or protocol.Denied.
-	Class protocol.Class `json:"class,omitempty"`
-	// Names are the operations that the rule is for. Empty: all.
-	Names []string `json:"names,omitempty"`
+	Name   string         `json:"name,omitempty" doc:"Shown in reasons and counters. The default is made of the kind: 'schema', 'field /params/qty', 'limits', 'allow', 'deny', 'rule 2'."`
+	Mode   Mode           `json:"mode,omitempty" doc:"What happens if the rule is violated."`
+	Reason string         `json:"reason,omitempty" doc:"What the client is told, in the operator's own words. The default is made of the rule: what was wanted, and the kind of thing that was found."`
+	Class  protocol.Class `json:"class,omitempty" doc:"Whether the client is to fix it, the default, or is denied it."`
+	Names  []string       `json:"names,omitempty" doc:"The operations that the rule is for. Empty: all."`
 
-	// Allow are the operations that are offered, and no others.
-	Allow []string `json:"allow,omitempty"`
-	// Deny are the operations that are not.
-	Deny []string `json:"deny,omitempty"`
-	// Expr is an expression that must be true. It may use name, kind, id, size and, with a
-	// constant path, field, has, type, text, number and count.
-	Expr string `json:"expr,omitempty"`
-	// Field is about one value.
-	Field *Field `json:"field,omitempty"`
-	// Schema is a JSON Schema for the content of operations.
-	Schema *Schema `json:"schema,omitempty"`
-	// Limits bound sizes.
-	Limits *Limits `json:"limits,omitempty"`
+	Allow  []string `json:"allow,omitempty" doc:"The operations that are offered, and no others."`
+	Deny   []string `json:"deny,omitempty" doc:"The operations that are not."`
+	Expr   string   `json:"expr,omitempty" doc:"An expression that must be true. It may use name, kind, id, size and, with a constant path, field, has, type, text, number and count."`
+	Field  *Field   `json:"field,omitempty" doc:"About one value."`
+	Schema *Schema  `json:"schema,omitempty" doc:"A JSON Schema for the content of operations."`
+	Limits *Limits  `json:"limits,omitempty" doc:"Bounds on sizes."`
 }
 
 // Field is what one value must be. A value that is missing meets all but Required; an
 // explicit null is a value.
 type Field struct {
-	// Path is in the protocol's notation.
-	Path string `json:"path"`
-	// Required asks for a value, Forbidden for none.
-	Required  bool `json:"required,omitempty"`
-	Forbidden bool `json:"forbidden,omitempty"`
-	// Type is string, number, integer, boolean, null, bytes, list or object. Where a
-	// protocol has text only, number, integer and boolean are what the text says.
-	Type string `json:"type,omitempty"`
-	// Min and Max bound a number, both inclusive, compared as float64.
-	Min *float64 `json:"min,omitempty"`
-	Max *float64 `json:"max,omitempty"`
-	// MinLength and MaxLength bound the characters of text and the bytes of bytes.
-	MinLength *int `json:"min_length,omitempty"`
-	MaxLength *int `json:"max_length,omitempty"`
-	// Pattern is a Go regular expression that must match somewhere in the text.
-	Pattern string `json:"pattern,omitempty"`
-	// In lists the texts that are allowed; nil allows every one.
-	In []string `json:"in,omitempty"`
-	// Format is digits, luhn, date, time, date-time (RFC 3339 section 5.6), or a layout of
-	// YYYY, YY, MM, DD, hh, mm, ss and literal signs: "YYYYMMDD", "MMDDhhmmss".
-	Format string `json:"format,omitempty"`
+	Path      string   `json:"path" doc:"Where the value is, in the protocol's notation."`
+	Required  bool     `json:"required,omitempty" doc:"The value must be there."`
+	Forbidden bool     `json:"forbidden,omitempty" doc:"The value must not be there."`
+	Type      string   `json:"type,omitempty" doc:"One of string, number, integer, boolean, null, bytes, list or object. Where a protocol has text only, number, integer and boolean are what the text says."`
+	Min       *float64 `json:"min,omitempty" doc:"The least number that is allowed, compared as a 64-bit float."`
+	Max       *float64 `json:"max,omitempty" doc:"The greatest number that is allowed, compared as a 64-bit float."`
+	MinLength *int     `json:"min_length,omitempty" doc:"The least length: characters of text, bytes of bytes."`
+	MaxLength *int     `json:"max_length,omitempty" doc:"The greatest length: characters of text, bytes of bytes."`
+	Pattern   string   `json:"pattern,omitempty" doc:"A Go regular expression that must match somewhere in the text."`
+	In        []string `json:"in,omitempty" doc:"The texts that are allowed."`
+	Format    string   `json:"format,omitempty" doc:"One of digits, luhn, date, time, date-time (RFC 3339 section 5.6), or a layout of YYYY, YY, MM, DD, hh, mm, ss and literal signs: 'YYYYMMDD', 'MMDDhhmmss'."`
 }
 
 // Schema is a JSON Schema 2020-12 document, whose formats are asserted. References
 // to other documents are refused.
 type Schema struct {
-	// Document is the text.
-	Document []byte `json:"-"`
-	// File is the document's name in messages.
-	File string `json:"file,omitempty"`
-	// At is the path of the value that is described. The default is Traits.Content.
-	At string `json:"at,omitempty"`
-	// Methods are JSON pointers into the document by operation, "" being its root. The
-	// default: each member of $defs is for the operation that bears its name, and a
-	// document without $defs is for every operation. Other operations pass.
-	Methods map[string]string `json:"methods,omitempty"`
+	Document []byte            `json:"-" doc:"The text."`
+	File     string            `json:"file,omitempty" doc:"The document's name in messages."`
+	At       string            `json:"at,omitempty" doc:"The path of the value that is described. The default is what the protocol calls its content."`
+	Methods  map[string]string `json:"methods,omitempty" doc:"JSON pointers into the document by operation, '' being its root. The default: each member of $defs is for the operation that bears its name, and a document without $defs is for every operation. Other operations pass."`
 }
 
 // Limits are upper bounds; 0 is none.
 type Limits struct {
-	// Bytes is the size of the message, framing included.
-	Bytes int `json:"bytes,omitempty"`
-	// Path is the JSON value that the rest is about. The default is Traits.Content.
-	Path string `json:"path,omitempty"`
-	// Depth is how deep lists and objects may be nested: 1 for a list of numbers.
-	Depth int `json:"depth,omitempty"`
-	// Items is the number of parts of any one list or object.
-	Items int `json:"items,omitempty"`
-	// Length is the bytes of any one string, as it stands in the frame.
-	Length int `json:"length,omitempty"`
+	Bytes  int    `json:"bytes,omitempty" doc:"The size of the message, framing included."`
+	Path   string `json:"path,omitempty" doc:"The JSON value that the rest is about. The default is what the protocol calls its content."`
+	Depth  int    `json:"depth,omitempty" doc:"How deep lists and objects may be nested: 1 for a list of numbers."`
+	Items  int    `json:"items,omitempty" doc:"The number of parts of any one list or object."`
+	Length int    `json:"length,omitempty" doc:"The bytes of any one string, as it stands in the frame."`
 }
 
 // Options bound what the rules of a Program may use. A zero means the default.

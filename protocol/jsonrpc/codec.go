@@ -16,26 +16,14 @@ import (
 
 // Options are the dialect. The zero value is JSON-RPC 2.0 in lines.
 type Options struct {
-	// Framing is one of the presets lines, content-length, length4 and json, or any
-	// other that frame can declare. The default is lines.
-	Framing frame.Options `json:"framing"`
-	// Codes replaces error codes. A key is a class of notice ("later") or, before it, a
-	// cause ("busy").
-	Codes map[string]int `json:"codes"`
-	// WaitMethod is the method of the wait notice. The default is "$/accepted".
-	WaitMethod string `json:"wait_method"`
-	// ShowDenied tells a client that it may not call a method. Otherwise it hears the
-	// same as for a method that does not exist.
-	ShowDenied bool `json:"show_denied"`
-	// AllowReserved lets methods pass that begin with "rpc.", which section 4 reserves.
-	AllowReserved bool `json:"allow_reserved"`
-	// DropMembers leaves out members of a client's envelope that the specification does
-	// not name, instead of refusing the message.
-	DropMembers bool `json:"drop_members"`
-	// NoBatch refuses batches.
-	NoBatch bool `json:"no_batch"`
-	// MaxID is the greatest length of an id in bytes, quotes included. The default is 256.
-	MaxID int `json:"max_id"`
+	Framing       frame.Options  `json:"framing" doc:"One of the presets lines, content-length, length4 and json, or any other that frame can declare. The default is lines."`
+	Codes         map[string]int `json:"codes" doc:"Replaces error codes. A key is a class of notice ('later') or, before it, a cause ('busy')."`
+	WaitMethod    string         `json:"wait_method" doc:"The method of the wait notice. The default is '$/accepted'."`
+	ShowDenied    bool           `json:"show_denied" doc:"Tells a client that it may not call a method. Otherwise it hears the same as for a method that does not exist."`
+	AllowReserved bool           `json:"allow_reserved" doc:"Lets methods pass that begin with 'rpc.', which section 4 reserves."`
+	DropMembers   bool           `json:"drop_members" doc:"Leaves out members of a client's envelope that the specification does not name, instead of refusing the message."`
+	NoBatch       bool           `json:"no_batch" doc:"Refuses batches."`
+	MaxID         int            `json:"max_id" doc:"The greatest length of an id in bytes, quotes included. The default is 256."`
 }
 
 // Codec is JSON-RPC 2.0 in one framing. It is immutable and safe for concurrent use.
