@@ -184,7 +184,7 @@ func TestFaultC07AllConnectionsComeBack(t *testing.T) {
 		r.Backends[0].Circuit = Circuit{Failures: 3, Rest: 5 * time.Second}
 	}, func(w *world) {
 		first := []*peer{w.backend(), w.backend(), w.backend()}
-		w.refuse = true
+		w.refuse.Store(true)
 		for _, b := range first {
 			b.close()
 		}
@@ -192,7 +192,7 @@ func TestFaultC07AllConnectionsComeBack(t *testing.T) {
 		if got := w.g.Snapshot().Routes[0].Backends[0].Circuit; got != "open" && got != "half-open" {
 			t.Fatalf("the circuit is %s, want open", got)
 		}
-		w.refuse = false
+		w.refuse.Store(false)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		s := w.g.Snapshot().Routes[0].Backends[0]

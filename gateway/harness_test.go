@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,7 +26,7 @@ type world struct {
 	g       *Gateway
 	clients chan net.Conn // to the listener
 	dials   chan *peer    // backend connections, as they are made
-	refuse  bool          // dials fail
+	refuse  atomic.Bool   // dials fail
 }
 
 // inWorld runs f in a bubble with a gateway that change has made of a default route.
@@ -64,7 +65,7 @@ func inWorld(t *testing.T, change func(*Route), f func(w *world)) {
 }
 
 func (w *world) dial(context.Context) (net.Conn, error) {
-	if w.refuse {
+	if w.refuse.Load() {
 		return nil, fmt.Errorf("refused")
 	}
 	near, far := tunneltest.Pipe(64 << 10)

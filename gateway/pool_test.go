@@ -339,7 +339,7 @@ func TestC65NobodyWaitsForWhatWillNotCome(t *testing.T) {
 	}, func(w *world) {
 		b, other := w.backend(), w.backend()
 		c1, c2 := w.client(), w.client()
-		w.refuse = true
+		w.refuse.Store(true)
 		other.close() // its dials are refused from now on, until the circuit opens
 		time.Sleep(time.Minute)
 		if got := w.g.Snapshot().Routes[0].Backends[0].Circuit; got != "open" {

@@ -49,21 +49,6 @@ func TestSplitTakesAResponseApart(t *testing.T) {
 	}
 }
 
-func TestSplitAllocatesNothingWhenMemoryComesBack(t *testing.T) {
-	c := jsonCodec(t)
-	s := splitter.New(c)
-	var m protocol.Message
-	if err := c.Decode(protocol.FromBackend, []byte(`[{"jsonrpc":"2.0","result":1,"id":11},{"jsonrpc":"2.0","result":2,"id":12}]`+"\n"), &m); err != nil {
-		t.Fatal(err)
-	}
-	var parts []splitter.Part
-	step := func() { parts, _ = s.Split(&m, parts) }
-	step()
-	if n := testing.AllocsPerRun(100, step); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
 // Whatever is put into one frame comes out of it again, whole and in order.
 func TestBundleAndSplitAreInverse(t *testing.T) {
 	records, err := generic.New(generic.Options{
