@@ -35,6 +35,8 @@ type Stage struct {
 	Codec   protocol.Codec
 	Gateway *gateway.Gateway
 	Backend *sim.Backend
+	// BackendAddress is where the backend listens.
+	BackendAddress string
 
 	name string
 }
@@ -68,6 +70,7 @@ func Open(t testing.TB, path string, o Options) *Stage {
 	if s.Backend, b.Address, err = sim.Listen(codec, o.Backend); err != nil {
 		t.Fatal(err)
 	}
+	s.BackendAddress = b.Address
 	t.Cleanup(func() { _ = s.Backend.Close() })
 	if s.Gateway, err = gateway.New(c); err != nil {
 		t.Fatal(err)
