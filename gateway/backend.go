@@ -159,7 +159,10 @@ func (b *Backend) result(m *protocol.Message) error {
 		b.end(x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer, Unknown: true})
 		return errors.New("the backend answered a request that it has not got yet")
 	}
-	b.useful.Store(true)
+	if !b.useful.Load() {
+		b.useful.Store(true)
+		b.up.breaker.succeeded()
+	}
 	b.strikes = 0
 	b.up.rx.Add(1)
 	if m.Kind == protocol.Progress {

@@ -178,7 +178,7 @@ func TestPauseEndsWithItsContext(t *testing.T) {
 
 // A backend that comes back gets all of its connections again, not the probe alone: a
 // connection that lasts closes the circuit while it stands.
-func TestFaultC07AllConnectionsComeBack(t *testing.T) {
+func TestFaultC08AllConnectionsComeBack(t *testing.T) {
 	inWorld(t, func(r *Route) {
 		r.Backends[0].Connections = 3
 		r.Backends[0].Circuit = Circuit{Failures: 3, Rest: 5 * time.Second}

@@ -270,7 +270,7 @@ func (m *deskModel) check(t *rapid.T) {
 	}
 }
 
-func TestC61AnswersThatComeReversedLeaveInOrder(t *testing.T) {
+func TestI8AnswersThatComeReversedLeaveInOrder(t *testing.T) {
 	c := newCounter(true, 10, 1<<10)
 	defer c.stop()
 	var all []*exchange

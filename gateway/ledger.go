@@ -49,6 +49,7 @@ type Ledger struct {
 
 	maxSlots    uint64 // slots there can be
 	generations uint64 // tickets of one slot; 1: every ticket is a slot
+	spare       uint64 // slots that rest before the first of them is used again
 	start       uint64 // the first ticket; unpredictable, so that tickets cannot be guessed
 }
 
@@ -71,6 +72,10 @@ const (
 	slotGrave
 )
 
+// restBetween is about how many other tickets are given before one is given again, where
+// there are that many: a doubled answer that comes late must not find its successor.
+const restBetween = 1 << 20
+
 // NewLedger returns a Ledger that has the given number of tickets, 0 for a mode
 // without. An exchange expires after timeout, and its tombstone stands for twice that.
 func NewLedger(mode protocol.Mode, tickets uint64, timeout time.Duration) *Ledger {
@@ -84,9 +89,13 @@ func NewLedger(mode protocol.Mode, tickets uint64, timeout time.Duration) *Ledge
 	// With few tickets every one of them is a slot, so that each rests as long as it can.
 	// With many, a slot gives another ticket each time that it is used.
 	l.maxSlots, l.generations = tickets, 1
-	if tickets > 1<<24 {
+	switch {
+	case tickets > 1<<24:
 		l.maxSlots, l.generations = 1<<20, tickets>>20
+	case tickets > 1<<16:
+		l.maxSlots, l.generations = 1<<16, tickets>>16
 	}
+	l.spare = max(1, restBetween/l.generations)
 	l.start = rand.Uint64N(l.maxSlots * l.generations)
 	return l
 }
@@ -127,10 +136,10 @@ func (l *Ledger) add(x *exchange, key protocol.ID, now time.Time) (ticket uint64
 	return s.ticket, nil
 }
 
-// slot returns a slot that may be used. A new one is made while every ticket is a slot,
-// or none is free; otherwise it is the one that has been free the longest.
+// slot returns a slot that may be used. A new one is made while fewer than spare are
+// free; otherwise it is the one that has been free the longest.
 func (l *Ledger) slot() (int32, bool) {
-	if fresh := l.generations == 1 || l.free.len() == 0; fresh && uint64(len(l.slots)) < l.maxSlots {
+	if uint64(l.free.len()) < l.spare && uint64(len(l.slots)) < l.maxSlots {
 		l.slots = append(l.slots, slot{})
 		return int32(len(l.slots) - 1), true
 	}
@@ -210,8 +219,12 @@ func (l *Ledger) takeSlot(i int32, final bool, now time.Time) (*exchange, verdic
 		return x, taken
 	}
 	if l.mode != protocol.FIFO { // there the order is the pairing
-		if longest := x.began.Add(2 * l.timeout); now.Add(l.timeout).Before(longest) {
-			s.deadline = now.Add(l.timeout)
+		deadline := now.Add(l.timeout)
+		if longest := x.began.Add(2 * l.timeout); longest.Before(deadline) {
+			deadline = longest
+		}
+		if deadline.After(s.deadline) {
+			s.deadline = deadline
 			l.unlink(i)
 			l.relink(i)
 		}

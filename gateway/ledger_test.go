@@ -41,7 +41,7 @@ func TestLedgerModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &ledgerModel{mode: rapid.SampledFrom([]protocol.Mode{protocol.Rewrite, protocol.Key, protocol.FIFO}).Draw(t, "mode"),
 			timeout: time.Second, now: time.Now(), graves: map[uint64]*ledgerEntry{}, spent: map[uint64]bool{}}
-		m.tickets = rapid.SampledFrom([]uint64{4, 16, 1 << 53}).Draw(t, "tickets")
+		m.tickets = rapid.SampledFrom([]uint64{4, 16, 1 << 17, 1 << 25, 1 << 53}).Draw(t, "tickets")
 		m.l = NewLedger(m.mode, m.tickets, m.timeout)
 		t.Repeat(map[string]func(*rapid.T){
 			"add": m.add, "add ": m.add, "answer": m.answer, "part": m.part, "answer again": m.again,
@@ -144,10 +144,14 @@ func (m *ledgerModel) part(t *rapid.T) {
 	if x, v := m.take(e, false); v != taken || x != e.x {
 		t.Fatalf("a part for %d: %v", e.ticket, v)
 	}
-	if m.mode == protocol.FIFO || !m.now.Add(m.timeout).Before(e.began.Add(2*m.timeout)) {
+	deadline := m.now.Add(m.timeout)
+	if longest := e.began.Add(2 * m.timeout); deadline.After(longest) {
+		deadline = longest
+	}
+	if m.mode == protocol.FIFO || !deadline.After(e.deadline) {
 		return
 	}
-	e.deadline = m.now.Add(m.timeout)
+	e.deadline = deadline
 	m.open = append(m.open[:i:i], m.open[i+1:]...)
 	at := len(m.open)
 	for at > 0 && m.open[at-1].deadline.After(e.deadline) {

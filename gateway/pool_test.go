@@ -331,7 +331,7 @@ func TestPoolOfManyGoroutines(t *testing.T) {
 
 // Who waits for a connection that is lost, with every circuit open, hears Later at once
 // and not when the time for waiting is over.
-func TestC65NobodyWaitsForWhatWillNotCome(t *testing.T) {
+func TestNobodyWaitsForWhatWillNotCome(t *testing.T) {
 	inWorld(t, func(r *Route) {
 		r.Backends[0].Connections, r.Backends[0].InFlight = 2, 1
 		r.Backends[0].Circuit = Circuit{Failures: 2, Rest: time.Hour}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/looplab/fsm"
 )
@@ -120,5 +121,10 @@ func Diagram(machine, format string) (string, error) {
 	default:
 		return "", fmt.Errorf("there is no format %q; there are mermaid and graphviz", format)
 	}
-	return fsm.VisualizeWithType(fsm.NewFSM(start, table, nil), kind)
+	text, err := fsm.VisualizeWithType(fsm.NewFSM(start, table, nil), kind)
+	if kind == fsm.MermaidStateDiagram {
+		// Mermaid takes no hyphen in the name of a state, only in its own words.
+		text = strings.NewReplacer("stateDiagram-v2", "stateDiagram-v2", "-->", "-->", "-", "_").Replace(text)
+	}
+	return text, err
 }
