@@ -87,8 +87,8 @@ anything would be refused.`,
 // terminated adds the line break that people leave out at the end of a file, if that
 // ends a frame of codec.
 func terminated(codec protocol.Codec, r io.Reader) io.Reader {
-	frame, err := codec.CloseFrame(codec.OpenFrame(nil, nil), 0)
-	if err != nil || !bytes.Equal(frame, []byte("\n")) {
+	frame, err := codec.CloseFrame(append(codec.OpenFrame(nil, nil), '0'), 0)
+	if err != nil || !bytes.Equal(frame, []byte("0\n")) {
 		return r
 	}
 	return &lastLine{r: r}

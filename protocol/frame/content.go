@@ -18,17 +18,18 @@ var blank = []byte("\r\n\r\n")
 
 func (c *contentLength) Split(data []byte, atEOF bool, r *protocol.Resume) (int, []byte, error) {
 	if r.Need == 0 {
+		if name := foreign(data); name != "" {
+			return 0, nil, &protocol.FrameError{Cause: protocol.BadSyntax, Foreign: name,
+				Reason: protocol.Reason{Path: "frame", Rule: "frame.header", Want: "header lines", Got: name}}
+		}
 		// Where the empty line was looked for stands in Depth: the lines before it are read
 		// once more, when it is there, so Off must not pass them.
 		searched := int(r.Depth)
-		i := bytes.Index(data[searched:], blank)
+		most := min(maxHeader, c.max)
+		i := bytes.Index(data[searched:min(len(data), most)], blank)
 		if i < 0 {
-			if name := foreign(data); name != "" {
-				return 0, nil, &protocol.FrameError{Cause: protocol.BadSyntax, Foreign: name,
-					Reason: protocol.Reason{Path: "frame", Rule: "frame.header", Want: "header lines", Got: name}}
-			}
-			if len(data) > min(maxHeader, c.max) {
-				return 0, nil, broken(data, protocol.TooLarge, 0, "frame.header", "header lines of at most 8 KiB", "more")
+			if len(data) > most {
+				return 0, nil, broken(data, protocol.TooLarge, 0, "frame.header", "header lines of at most "+strconv.Itoa(most)+" bytes", "more")
 			}
 			r.Depth = int32(max(len(data)-len(blank)+1, 0))
 			return unfinished(data, atEOF)
@@ -38,7 +39,7 @@ func (c *contentLength) Split(data []byte, atEOF bool, r *protocol.Resume) (int,
 		if err != nil {
 			return 0, nil, err
 		}
-		if head > maxHeader || n > int64(c.max-head) {
+		if n > int64(c.max-head) {
 			return 0, nil, broken(data, protocol.TooLarge, 0, "limits.frame", "a frame of at most "+strconv.Itoa(c.max)+" bytes", "more")
 		}
 		r.Off, r.Need = head, head+int(n)
@@ -108,11 +109,14 @@ func (c *contentLength) Open(dst, _ []byte) []byte {
 func (c *contentLength) Close(dst []byte, start int) ([]byte, error) {
 	from := start + len(contentName)
 	n := len(dst) - from - len(contentRoom)
-	if total := len(dst) - start; n <= 0 || total > c.max {
-		return dst[:start], tooLong(total, c.max)
-	}
 	var digits [20]byte
 	number := strconv.AppendInt(digits[:0], int64(n), 10)
+	if n <= 0 {
+		return dst[:start], errEmpty
+	}
+	if total := len(contentName) + len(number) + len(blank) + n; total > c.max {
+		return dst[:start], tooLong(total, c.max)
+	}
 	copy(dst[from:], number)
 	end := from + len(number)
 	end += copy(dst[end:], dst[from+len(contentRoom)-len(blank):])

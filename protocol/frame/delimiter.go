@@ -15,14 +15,8 @@ type delimiter struct {
 }
 
 func (d *delimiter) Split(data []byte, atEOF bool, r *protocol.Resume) (int, []byte, error) {
-	if r.Off == 0 && len(data) > 0 {
-		if n := min(len(data), len(d.start)); !bytes.Equal(data[:n], d.start[:n]) {
-			return 0, nil, broken(data, protocol.BadSyntax, 0, "frame.start", "the declared start of a frame", "other bytes")
-		}
-		if name := foreign(data); name != "" {
-			return 0, nil, &protocol.FrameError{Cause: protocol.BadSyntax, Foreign: name,
-				Reason: protocol.Reason{Path: "frame", Rule: "frame.start", Want: "a message", Got: name}}
-		}
+	if n := min(len(data), len(d.start)); !bytes.Equal(data[:n], d.start[:n]) {
+		return refuse(data, atEOF, broken(data, protocol.BadSyntax, 0, "frame.start", "the declared start of a frame", "other bytes"))
 	}
 	from := max(r.Off, len(d.start))
 	if from < len(data) {
@@ -30,6 +24,9 @@ func (d *delimiter) Split(data []byte, atEOF bool, r *protocol.Resume) (int, []b
 			*r = protocol.Resume{}
 			return d.found(data, from+i+len(d.end))
 		}
+	}
+	if err := stranger(data[:min(len(data), d.max)]); err != nil {
+		return 0, nil, err
 	}
 	if len(data) >= d.max {
 		return 0, nil, broken(data, protocol.TooLarge, d.max, "limits.frame", "a frame of at most "+strconv.Itoa(d.max)+" bytes", "more")
@@ -40,9 +37,15 @@ func (d *delimiter) Split(data []byte, atEOF bool, r *protocol.Resume) (int, []b
 
 func (d *delimiter) found(data []byte, n int) (int, []byte, error) {
 	if n > d.max {
+		if err := stranger(data[:d.max]); err != nil {
+			return 0, nil, err
+		}
 		return 0, nil, broken(data, protocol.TooLarge, d.max, "limits.frame", "a frame of at most "+strconv.Itoa(d.max)+" bytes", "more")
 	}
 	frame := data[:n]
+	if err := stranger(frame); err != nil {
+		return 0, nil, err
+	}
 	body := frame[len(d.start) : n-len(d.end)]
 	if len(d.start) > 0 && bytes.Contains(body, d.start) {
 		return 0, nil, broken(data, protocol.BadSyntax, 0, "frame.start", "the end of the frame", "another start")
@@ -56,7 +59,7 @@ func (d *delimiter) found(data []byte, n int) (int, []byte, error) {
 func (d *delimiter) Body(frame []byte) (body, head []byte) {
 	body = frame[len(d.start) : len(frame)-len(d.end)]
 	if d.lines && len(body) > 0 && body[len(body)-1] == '\r' {
-		body = body[:len(body)-1]
+		body = bytes.TrimRight(body, "\r")
 	}
 	if len(body) == 0 {
 		return nil, nil
@@ -64,14 +67,26 @@ func (d *delimiter) Body(frame []byte) (body, head []byte) {
 	return body, nil
 }
 
+// Marks returns the bytes that begin and end a frame.
+func (d *delimiter) Marks() []byte { return append(bytes.Clone(d.start), d.end...) }
+
 func (d *delimiter) Open(dst, _ []byte) []byte { return append(dst, d.start...) }
 
 func (d *delimiter) Close(dst []byte, start int) ([]byte, error) {
 	body := dst[start+len(d.start):]
-	if bytes.Contains(body, d.end) || len(d.start) > 0 && bytes.Contains(body, d.start) {
+	if len(body) == 0 {
+		return dst[:start], errEmpty
+	}
+	// A CR before LF would be taken for framing.
+	if len(d.start) > 0 && bytes.Contains(body, d.start) || d.lines && body[len(body)-1] == '\r' {
 		return dst[:start], errMark
 	}
+	n := len(dst)
 	dst = append(dst, d.end...)
+	// The mark may also begin in the body and end in the mark behind it.
+	if from := start + len(d.start); from+bytes.Index(dst[from:], d.end) != n {
+		return dst[:start], errMark
+	}
 	if n := len(dst) - start; n > d.max {
 		return dst[:start], tooLong(n, d.max)
 	}
@@ -82,6 +97,9 @@ func (d *delimiter) Close(dst []byte, start int) ([]byte, error) {
 type fixed struct{ size int }
 
 func (f *fixed) Split(data []byte, atEOF bool, _ *protocol.Resume) (int, []byte, error) {
+	if err := stranger(data[:min(len(data), f.size)]); err != nil {
+		return 0, nil, err
+	}
 	if len(data) < f.size {
 		return unfinished(data, atEOF)
 	}

@@ -32,6 +32,7 @@ type length struct {
 	zero     bool // a length of 0 is a keep-alive
 	echo     bool // and is given back
 	block    int  // bytes
+	base1    bool // the block tells its own length, and that of block and body
 	swap     [][3]int
 	literal  bool
 	match    *regexp.Regexp
@@ -45,20 +46,19 @@ func (l *length) header() int { return l.leadSize + l.width + l.pad }
 func (l *length) Split(data []byte, atEOF bool, r *protocol.Resume) (int, []byte, error) {
 	if r.Need == 0 {
 		if n := min(len(data), len(l.lead)); !bytes.Equal(data[:n], l.lead[:n]) {
-			return 0, nil, broken(data, protocol.BadSyntax, 0, "frame.lead", "the declared bytes before the length", "others")
-		}
-		if name := foreign(data); name != "" && !l.plausible(data) {
-			return 0, nil, &protocol.FrameError{Cause: protocol.BadSyntax, Foreign: name,
-				Reason: protocol.Reason{Path: "frame", Rule: "frame.length", Want: "a length", Got: name}}
+			return refuse(data, atEOF, broken(data, protocol.BadSyntax, 0, "frame.lead", "the declared bytes before the length", "others"))
 		}
 		if len(data) < l.header() {
 			return unfinished(data, atEOF)
 		}
 		total, err := l.total(data)
 		if err != nil {
-			return 0, nil, err
+			return refuse(data, atEOF, err)
 		}
 		r.Need = total
+	}
+	if err := stranger(data[:min(len(data), r.Need)]); err != nil {
+		return 0, nil, err
 	}
 	if len(data) < r.Need {
 		return unfinished(data, atEOF)
@@ -77,17 +77,8 @@ func (l *length) Split(data []byte, atEOF bool, r *protocol.Resume) (int, []byte
 	return len(frame), frame, nil
 }
 
-// plausible says whether data, which looks like another protocol, is a frame all the same.
-func (l *length) plausible(data []byte) bool {
-	if len(data) < l.header() {
-		return true // more will tell
-	}
-	_, err := l.total(data)
-	return err == nil
-}
-
 // total returns the bytes of the frame whose header data begins with.
-func (l *length) total(data []byte) (int, error) {
+func (l *length) total(data []byte) (int, *protocol.FrameError) {
 	at := l.leadSize
 	v, ok := l.read(data[at : at+l.width])
 	if !ok {
@@ -183,6 +174,12 @@ func (l *length) Body(frame []byte) (body, head []byte) {
 	return frame[at : len(frame)-len(l.trailer)], head
 }
 
+// binary16 writes n into field. A frame with such a block is no longer than that.
+func binary16(field []byte, n int) { field[0], field[1] = byte(n>>8), byte(n) }
+
+// Block returns the number of bytes of the block in front of a body.
+func (l *length) Block() int { return l.block }
+
 // Echoes says whether a keep-alive is to be given back.
 func (l *length) Echoes() bool { return l.echo }
 
@@ -213,6 +210,13 @@ func (l *length) Close(dst []byte, start int) ([]byte, error) {
 	v := int64(len(frame)-l.header()) - int64(l.adjust)
 	if l.self {
 		v += int64(l.width)
+	}
+	if len(frame) <= l.header()+l.block+len(l.trailer) || v == 0 && l.zero {
+		return dst[:start], errEmpty
+	}
+	if l.base1 {
+		block := frame[l.header():]
+		binary16(block[3:5], len(block))
 	}
 	if len(frame) > l.max || v < 0 || !l.write(frame[l.leadSize:l.leadSize+l.width], v) {
 		return dst[:start], tooLong(len(frame), l.max)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -157,7 +158,7 @@ func New(o Options, limits protocol.Limits) (Framing, error) {
 			return nil, unknownPreset(o.Preset)
 		}
 		base.Preset = o.Preset
-		o = base
+		o = overlay(base, o)
 	}
 	if o.Max == 0 || o.Max > limits.Frame {
 		o.Max = limits.Frame
@@ -167,6 +168,7 @@ func New(o Options, limits protocol.Limits) (Framing, error) {
 	if o.Max < 0 {
 		bad("max: must not be negative")
 	}
+	foreignMembers(&o, bad)
 	var f Framing
 	switch o.Kind {
 	case "length":
@@ -174,6 +176,9 @@ func New(o Options, limits protocol.Limits) (Framing, error) {
 	case "delimiter":
 		if n := len(o.End); n < 1 || n > 4 {
 			bad("end: %d bytes; want 1 to 4", n)
+		}
+		if n := len(o.Start) + len(o.End); n >= o.Max {
+			bad("max: the framing alone has %d bytes, of a frame of %d", n, o.Max)
 		}
 		f = &delimiter{start: o.Start, end: o.End, max: o.Max, lines: len(o.Start) == 0 && string(o.End) == "\n"}
 	case "fixed":
@@ -194,9 +199,45 @@ func New(o Options, limits protocol.Limits) (Framing, error) {
 	return f, nil
 }
 
+// overlay returns base with what o sets.
+func overlay(base, o Options) Options {
+	to, from := reflect.ValueOf(&base).Elem(), reflect.ValueOf(o)
+	for i := range from.NumField() {
+		if v := from.Field(i); !v.IsZero() {
+			to.Field(i).Set(v)
+		}
+	}
+	return base
+}
+
+// foreignMembers reports what is set and is of another kind.
+func foreignMembers(o *Options, bad func(string, ...any)) {
+	report := func(kind string, members map[string]bool) {
+		if o.Kind == kind {
+			return
+		}
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			if members[name] {
+				bad("%s: belongs to kind %s, and this is %s", name, kind, o.Kind)
+			}
+		}
+	}
+	switch o.Kind {
+	case "length", "delimiter", "fixed", "content-length", "json":
+		report("length", map[string]bool{"lead": len(o.Lead) > 0, "lead_size": o.LeadSize != 0, "width": o.Width != 0, "encoding": o.Encoding != "",
+			"order": o.Order != "", "self": o.Self, "adjust": o.Adjust != 0, "pad": o.Pad != 0, "zero": o.Zero != "", "block": o.Block != "",
+			"block_bytes": len(o.BlockBytes) > 0, "block_regex": o.BlockRegex != "", "block_size": o.BlockSize != 0, "trailer": len(o.Trailer) > 0})
+		report("delimiter", map[string]bool{"start": len(o.Start) > 0, "end": len(o.End) > 0})
+		report("fixed", map[string]bool{"size": o.Size != 0})
+	}
+}
+
 func newLength(o *Options, bad func(string, ...any)) *length {
 	l := &length{lead: o.Lead, leadSize: max(o.LeadSize, len(o.Lead)), width: o.Width, self: o.Self, adjust: o.Adjust, pad: o.Pad,
 		little: o.Order == "little", trailer: o.Trailer, max: o.Max, blank: o.BlockBytes}
+	if len(o.Lead) == 0 {
+		l.lead = nil
+	}
 	encodings := []string{"bin", "ascii", "hex", "bcd", "ebcdic"}
 	if o.Encoding == "" {
 		o.Encoding = "bin"
@@ -208,10 +249,20 @@ func newLength(o *Options, bad func(string, ...any)) *length {
 	if o.Order != "" && o.Order != "big" && o.Order != "little" {
 		bad("order: there is no %q; there are big and little", o.Order)
 	}
-	if most := map[encoding]int{binary: 7, bcd: 9}[l.encoding]; o.Width < 1 || o.Width > max(most, 7) {
-		bad("width: %d bytes; want 1 to %d", o.Width, max(most, 7))
+	// As many as a number of 63 bits has; of bin 7 are enough.
+	if most := max(map[encoding]int{ascii: 18, ebcdic: 18, hexadecimal: 15, bcd: 9}[l.encoding], 7); o.Width < 1 || o.Width > most {
+		bad("width: %d bytes; want 1 to %d", o.Width, most)
 	}
-	if o.Pad < 0 || o.LeadSize < 0 || len(o.Lead) > 0 && o.LeadSize > 0 && o.LeadSize != len(o.Lead) {
+	if o.Order != "" && o.Encoding != "bin" {
+		bad("order: digits have one order; it is for a length in bin")
+	}
+	if o.Adjust > o.Max || o.Adjust < -o.Max {
+		bad("adjust: %d is more than a frame of %d bytes can have", o.Adjust, o.Max)
+	}
+	if o.Pad < 0 {
+		bad("pad: must not be negative")
+	}
+	if o.LeadSize < 0 || len(o.Lead) > 0 && o.LeadSize > 0 && o.LeadSize != len(o.Lead) {
 		bad("lead_size: give the bytes that stand there or their number, and none that is negative")
 	}
 	switch o.Zero {
@@ -226,7 +277,12 @@ func newLength(o *Options, bad func(string, ...any)) *length {
 	case "tpdu":
 		l.block, l.swap = 5, [][3]int{{1, 3, 2}}
 	case "base1":
-		l.block, l.swap = 22, [][3]int{{5, 8, 3}}
+		l.block, l.swap, l.base1 = 22, [][3]int{{5, 8, 3}}, true
+		if l.blank == nil {
+			l.blank = append([]byte{22, 1, 2}, make([]byte, 19)...)
+		}
+		o.Max = min(o.Max, 1<<16-1)
+		l.max = o.Max
 	case "literal":
 		l.block, l.literal = len(o.BlockBytes), true
 		if l.block == 0 {
@@ -247,6 +303,11 @@ func newLength(o *Options, bad func(string, ...any)) *length {
 	}
 	if n := len(o.BlockBytes); n > 0 && n != l.block {
 		bad("block_bytes: %d bytes, but the block has %d", n, l.block)
+	} else if l.match != nil && !l.match.Match(o.BlockBytes) {
+		bad("block_bytes: want a block that block_regex matches, for frames that answer nothing")
+	}
+	if n := l.header() + l.block + len(l.trailer); n >= o.Max {
+		bad("max: the framing alone has %d bytes, of a frame of %d", n, o.Max)
 	}
 	return l
 }

@@ -30,10 +30,8 @@ func (v *values) Split(data []byte, atEOF bool, r *protocol.Resume) (int, []byte
 		if len(data) == 0 {
 			return 0, nil, nil
 		}
-		if name := foreign(data); name != "" || data[0] != '{' && data[0] != '[' {
-			err := broken(data, protocol.BadSyntax, 0, "frame.json", "an object or a list", "something else")
-			err.Foreign = name
-			return 0, nil, err
+		if data[0] != '{' && data[0] != '[' {
+			return refuse(data, atEOF, broken(data, protocol.BadSyntax, 0, "frame.json", "an object or a list", "something else"))
 		}
 		r.State = inside
 	}

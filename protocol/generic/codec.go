@@ -30,6 +30,8 @@ type Codec struct {
 	templates [protocol.NumClasses]template
 	codes     [protocol.NumClasses][numCauses]string
 	records   *records
+	marks     string // bytes that divide a body, and do not stand in a {text}
+	instead   byte   // stands for those
 	traits    protocol.Traits
 }
 
@@ -122,26 +124,12 @@ func (c *Codec) decode(m *protocol.Message, off int) error {
 			return err
 		}
 	}
-	var reasons []protocol.Reason
 	for i := range c.fields {
-		f := &c.fields[i]
-		at := f.find(m.Body)
-		m.Spans = append(m.Spans, at)
-		if at.Off < 0 {
-			if !f.optional {
-				reasons = append(reasons, protocol.Reason{Path: f.name, Off: -1, Rule: "generic.field", Want: "this field", Got: "nothing"})
-			}
-			continue
-		}
-		if want, got := f.wrong(at.In(m.Body), c.ebcdic); want != "" {
-			reasons = append(reasons, protocol.Reason{Path: f.name, Off: off + int(at.Off), Rule: "generic.type", Want: want, Got: got})
-		}
+		m.Spans = append(m.Spans, c.fields[i].find(m.Body))
 	}
 	c.setKind(m)
-	if c.operation >= 0 {
-		m.Name = bytes.Trim(m.Spans[c.operation].In(m.Body), " ")
-	}
-	c.setID(m)
+	reasons := c.faults(m, off)
+	c.setNames(m)
 	if m.Kind == protocol.Unknown {
 		reasons = append(reasons, protocol.Reason{Off: -1, Rule: "generic.kind", Want: "a kind of message that is declared", Got: "another"})
 	}
@@ -152,6 +140,27 @@ func (c *Codec) decode(m *protocol.Message, off int) error {
 		return &protocol.Malformed{Cause: protocol.BadShape, Reasons: []protocol.Reason{{Path: c.fields[c.id[0]].name, Off: -1, Rule: "generic.id", Want: "an id", Got: "nothing"}}}
 	}
 	return nil
+}
+
+// faults returns a reason for each field that is missing or of the wrong type. What is
+// said about the connection alone needs no fields.
+func (c *Codec) faults(m *protocol.Message, off int) (reasons []protocol.Reason) {
+	if m.Kind == protocol.Keepalive || m.Kind == protocol.SignOn {
+		return nil
+	}
+	for i := range c.fields {
+		f, at := &c.fields[i], m.Spans[i]
+		switch {
+		case c.records != nil && c.records.count == i: // of bodies that hold records
+		case at.Off >= 0:
+			if want, got := f.wrong(at.In(m.Body), c.ebcdic); want != "" {
+				reasons = append(reasons, protocol.Reason{Path: f.name, Off: off + int(at.Off), Rule: "generic.type", Want: want, Got: got})
+			}
+		case !f.optional:
+			reasons = append(reasons, protocol.Reason{Path: f.name, Off: -1, Rule: "generic.field", Want: "this field", Got: "nothing"})
+		}
+	}
+	return reasons
 }
 
 // needsID says that m should have an ID and has none.
@@ -185,44 +194,100 @@ func (c *Codec) has(body []byte, at protocol.Span, f match) bool {
 	if at.Off < 0 {
 		return false
 	}
+	d := &c.fields[f.field]
 	raw := at.In(body)
-	if c.ebcdic || c.fields[f.field].kind == binary {
-		raw = c.fields[f.field].value(raw, 0, c.ebcdic).Text
-	} else if c.fields[f.field].trim {
-		raw = bytes.Trim(raw, " ")
+	var number [20]byte
+	if d.kind == binary {
+		raw = strconv.AppendUint(number[:0], readBinary(raw), 10)
+	} else if d.trim {
+		raw = bytes.Trim(raw, c.space())
 	}
 	for _, v := range f.in {
-		if string(raw) == v {
+		if c.equal(raw, v, c.ebcdic && d.kind != binary) {
 			return true
 		}
 	}
 	return false
 }
 
-// setID makes the ID: the field's bytes, or those of several, each behind its length, so
-// that no two combinations look alike.
-func (c *Codec) setID(m *protocol.Message) {
-	switch len(c.id) {
-	case 0:
-		return
-	case 1:
-		m.ID = protocol.ID(m.Spans[c.id[0]].In(m.Body))
+// equal says whether raw, in the charset of the body, reads text. It makes no copy.
+func (c *Codec) equal(raw []byte, text string, ebcdic bool) bool {
+	if !ebcdic {
+		return string(raw) == text
+	}
+	if len(raw) != len(text) {
+		return false
+	}
+	for i, b := range raw {
+		if toASCII[b] != text[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// space is a space in the charset of the body.
+func (c *Codec) space() string {
+	if c.ebcdic {
+		return "\x40"
+	}
+	return " "
+}
+
+// setNames makes the name, which is text, and the ID: the field's bytes, or those of
+// several, each behind its length, so that no two combinations look alike. A field of the
+// wrong type is no ID.
+func (c *Codec) setNames(m *protocol.Message) {
+	m.Scratch = m.Scratch[:0]
+	if len(c.id) == 1 {
+		m.ID = protocol.ID(c.sound(m, c.id[0]))
+	} else {
+		c.joinID(m)
+	}
+	if c.operation < 0 || m.Spans[c.operation].Off < 0 {
 		return
 	}
-	m.Scratch = m.Scratch[:0]
+	raw, from := m.Spans[c.operation].In(m.Body), len(m.Scratch)
+	switch {
+	case c.fields[c.operation].kind == binary:
+		m.Scratch = strconv.AppendUint(m.Scratch, readBinary(raw), 10)
+		m.Name = m.Scratch[from:]
+	case c.ebcdic:
+		for _, b := range bytes.Trim(raw, c.space()) {
+			m.Scratch = append(m.Scratch, toASCII[b])
+		}
+		m.Name = m.Scratch[from:]
+	default:
+		m.Name = bytes.Trim(raw, " ")
+	}
+}
+
+func (c *Codec) joinID(m *protocol.Message) {
 	for _, i := range c.id {
-		raw := m.Spans[i].In(m.Body)
+		raw := c.sound(m, i)
 		if raw == nil {
-			m.ID = nil
+			m.Scratch = m.Scratch[:0]
 			return
 		}
 		if c.fields[i].trim {
-			raw = bytes.Trim(raw, " ")
+			raw = bytes.Trim(raw, c.space())
 		}
 		m.Scratch = strconv.AppendInt(m.Scratch, int64(len(raw)), 10)
 		m.Scratch = append(append(m.Scratch, ':'), raw...)
 	}
-	m.ID = protocol.ID(m.Scratch)
+	m.ID = protocol.ID(m.Scratch[:len(m.Scratch):len(m.Scratch)])
+}
+
+// sound returns the bytes of a field of m, nil if they are missing or of the wrong type.
+func (c *Codec) sound(m *protocol.Message, i int) []byte {
+	if m == nil || i >= len(m.Spans) {
+		return nil
+	}
+	raw := m.Spans[i].In(m.Body)
+	if want, _ := c.fields[i].wrong(raw, c.ebcdic); want != "" {
+		return nil
+	}
+	return raw
 }
 
 // Getter compiles the name of a field, or "body", "frame.length", "frame.block".
@@ -230,15 +295,26 @@ func (c *Codec) Getter(path string) (protocol.Getter, error) {
 	switch path {
 	case "body":
 		return func(m *protocol.Message) (protocol.Value, bool) {
-			return protocol.Value{Type: protocol.Bytes, Text: m.Body, Raw: m.Body, Off: offset(m.Frame, m.Body)}, true
+			return protocol.Value{Type: protocol.Bytes, Text: m.Body, Raw: m.Body, Off: offset(m.Frame, m.Body)}, m.Body != nil
 		}, nil
 	case "frame.length":
 		return func(m *protocol.Message) (protocol.Value, bool) {
-			return protocol.Value{Type: protocol.Number, Text: strconv.AppendInt(nil, int64(len(m.Frame)), 10), Raw: m.Frame}, true
+			return protocol.Value{Type: protocol.Number, Text: strconv.AppendInt(nil, int64(len(m.Frame)), 10), Raw: m.Frame}, m.Frame != nil
 		}, nil
 	case "frame.block":
+		size := 0
+		if f, ok := c.framing.(interface{ Block() int }); ok {
+			size = f.Block()
+		}
+		if size == 0 {
+			return nil, errors.New("the framing has no block")
+		}
 		return func(m *protocol.Message) (protocol.Value, bool) {
-			return protocol.Value{Type: protocol.Bytes, Text: m.Head, Raw: m.Head}, m.Head != nil
+			at := len(m.Head) - size // the length field is before it
+			if at < 0 {
+				return protocol.Value{}, false
+			}
+			return protocol.Value{Type: protocol.Bytes, Text: m.Head[at:], Raw: m.Head[at:], Off: at}, true
 		}, nil
 	}
 	i, ok := c.byName[path]
@@ -277,14 +353,20 @@ func (c *Codec) nearest(string) string {
 	return "; there are " + names
 }
 
-var errIDWidth = errors.New("generic: the id does not fit its field")
+var (
+	errIDWidth = errors.New("generic: the id does not fit its field")
+	errNoWrite = errors.New("generic: no other id can be written")
+)
 
 // AppendWithID appends the body of m, in which only the ID is another.
 func (c *Codec) AppendWithID(dst []byte, m *protocol.Message, id protocol.ID) ([]byte, error) {
 	start := len(dst)
 	dst = append(dst, m.Body...)
-	if len(id) == 0 || len(c.id) != 1 || c.traits.Tickets == 0 || m.Kind == protocol.OneWay {
+	if len(id) == 0 || m.Kind == protocol.OneWay || m.Kind == protocol.Batch || bytes.Equal(id, m.ID) {
 		return dst, nil
+	}
+	if c.traits.Tickets == 0 || c.id[0] >= len(m.Spans) {
+		return dst[:start], errNoWrite
 	}
 	at := m.Spans[c.id[0]]
 	if at.Off < 0 || int(at.Len) != len(id) {
@@ -329,7 +411,8 @@ func (c *Codec) Ticket(id protocol.ID) (n uint64, ok bool) {
 	if len(id) != f.len {
 		return 0, false
 	}
-	return c.readNumber(f, id)
+	n, ok = c.readNumber(f, id)
+	return n, ok && n < c.traits.Tickets
 }
 
 func (c *Codec) readNumber(f *field, raw []byte) (n uint64, ok bool) {

@@ -80,6 +80,13 @@ func (f *field) wrong(raw []byte, ebcdic bool) (want, got string) {
 	if f.kind != digits && f.kind != number {
 		return "", ""
 	}
+	if f.trim {
+		space := " "
+		if ebcdic {
+			space = "\x40"
+		}
+		raw = bytes.Trim(raw, space)
+	}
 	i := 0
 	if f.kind == number && len(raw) > 0 && (plain(raw[0], ebcdic) == '-' || plain(raw[0], ebcdic) == '+') {
 		i = 1

@@ -118,6 +118,9 @@ func New(o Options, limits protocol.Limits) (*Codec, error) {
 	} else if e, ok := c.framing.(interface{ Echoes() bool }); ok {
 		c.echoes = e.Echoes()
 	}
+	if o.Framing.Kind == "fixed" {
+		m.size = o.Framing.Size
+	}
 	switch o.Charset {
 	case "", "ascii":
 	case "ebcdic":
@@ -127,6 +130,7 @@ func New(o Options, limits protocol.Limits) (*Codec, error) {
 	}
 	for i := range o.Fields {
 		m.field(fmt.Sprintf("fields[%d]", i), &o.Fields[i])
+		c.marks += o.Fields[i].Delimiter
 	}
 	for dir, rules := range [...][]KindRule{protocol.FromClient: o.Kind.Client, protocol.FromBackend: o.Kind.Backend} {
 		for i := range rules {
@@ -137,7 +141,9 @@ func New(o Options, limits protocol.Limits) (*Codec, error) {
 		c.operation = m.find("operation", o.Operation)
 	}
 	for i, name := range o.ID {
-		c.id = append(c.id, m.find(fmt.Sprintf("id[%d]", i), name))
+		if f := m.find(fmt.Sprintf("id[%d]", i), name); f < len(c.fields) {
+			c.id = append(c.id, f)
+		}
 	}
 	if o.More != nil {
 		c.more = m.match("more", o.More)
@@ -146,6 +152,9 @@ func New(o Options, limits protocol.Limits) (*Codec, error) {
 		c.failed = m.match("failed", o.Failed)
 	}
 	c.ordered = o.Ordered || len(o.ID) == 0
+	if f, ok := c.framing.(interface{ Marks() []byte }); ok {
+		c.marks += string(f.Marks())
+	}
 	m.notices(&o)
 	if o.Records != nil {
 		m.records(o.Records)
@@ -154,12 +163,58 @@ func New(o Options, limits protocol.Limits) (*Codec, error) {
 		return nil, err
 	}
 	c.setTraits()
+	c.setInstead()
+	m.trial()
+	if err := errors.Join(m.errs...); err != nil {
+		return nil, err
+	}
 	return c, nil
+}
+
+// setInstead chooses what stands for a byte that would divide a notice.
+func (c *Codec) setInstead() {
+	for _, b := range []byte(" ./-_") {
+		if c.ebcdic {
+			b = toEBCDIC[b]
+		}
+		if c.instead = b; strings.IndexByte(c.marks, b) < 0 {
+			return
+		}
+	}
+}
+
+// trial makes what the gateway makes by itself: a notice of each class, for no request,
+// which must fit a frame, and the header of a batch, which must be known for one.
+func (m *mistakes) trial() {
+	c := m.codec
+	for class, t := range c.templates {
+		if t == nil {
+			continue
+		}
+		path := "notices." + protocol.Class(class).String()
+		body, err := c.AppendNotice(nil, nil, &protocol.Notice{Class: protocol.Class(class), Cause: protocol.BadShape})
+		if err == nil {
+			_, err = c.CloseFrame(append(c.OpenFrame(nil, nil), body...), 0)
+		}
+		if err != nil {
+			m.bad(path, "its body fits no frame: %w", err)
+		}
+	}
+	if r := c.records; r != nil {
+		header := append([]byte(nil), r.header...)
+		for len(header) < r.skip {
+			header = append(header, c.space()...)
+		}
+		if !c.has(header, c.fields[r.when.field].find(header), r.when) {
+			m.bad("records.header", "want the %d bytes before the first record, such that records.when matches", r.skip)
+		}
+	}
 }
 
 // mistakes collects what is wrong with the Options.
 type mistakes struct {
 	codec *Codec
+	size  int // of every body, 0: it varies
 	errs  []error
 }
 
@@ -212,7 +267,9 @@ func (m *mistakes) field(path string, f *Field) {
 		switch {
 		case f.Len < 0:
 			m.bad(path+".len", "must not be negative")
-		case f.At >= 0 && f.At+f.Len > c.limits.Frame:
+		case m.size > 0 && !f.Optional && max(f.At, -f.At, f.Len, f.At+f.Len) > m.size:
+			m.bad(path+".at", "lies beyond the record of %d bytes", m.size)
+		case max(f.At, -f.At, f.Len, f.At+f.Len) > c.limits.Frame:
 			m.bad(path+".at", "lies beyond the frame limit of %d bytes", c.limits.Frame)
 		case f.At < 0 && f.At+f.Len > 0:
 			m.bad(path+".len", "%d bytes from %d before the end go beyond it", f.Len, -f.At)
@@ -248,6 +305,9 @@ func (m *mistakes) kind(path string, dir protocol.Direction, r *KindRule) {
 	k, ok := kinds[r.Is]
 	if !ok {
 		m.bad(path+".is", "there is no %q; there are request, one-way, response, progress, keepalive, sign-on", r.Is)
+	}
+	if dir == protocol.FromClient && (k == protocol.Response || k == protocol.Progress) {
+		m.bad(path+".is", "a client sends no %s", r.Is)
 	}
 	m.codec.kinds[dir] = append(m.codec.kinds[dir], kindRule{m.match(path, &Match{r.Field, r.In}), k})
 }
@@ -307,7 +367,7 @@ func (m *mistakes) notices(o *Options) {
 }
 
 func isCause(name string) bool {
-	for cause := range numCauses {
+	for cause := 1; cause < numCauses; cause++ { // "none" is nothing to be told
 		if protocol.Cause(cause).String() == name {
 			return true
 		}
@@ -339,5 +399,6 @@ func (m *mistakes) records(o *Records) {
 			m.bad("records.count", "%s is neither digits nor bin", o.Count)
 		}
 	}
+	m.codec.marks += string(o.Delimiter)
 	m.codec.records = r
 }

@@ -45,7 +45,30 @@ func (r *records) check(c *Codec, m *protocol.Message) (int, error) {
 			return 0, bad(protocol.BadShape, "generic.count", "the number of records", "another number")
 		}
 	}
+	// The owner of a member is one, and rules look at one message.
+	for rest := m.Body[r.skip:]; rest != nil; {
+		var body []byte
+		body, rest = r.next(rest)
+		if c.has(body, c.fields[r.when.field].find(body), r.when) {
+			return 0, bad(protocol.BadShape, "generic.records", "messages", "records in a record")
+		}
+	}
 	return n, nil
+}
+
+// next returns the first record of rest, and what is behind it, nil if there is no other.
+func (r *records) next(rest []byte) (body, behind []byte) {
+	if r.size > 0 {
+		if len(rest) == r.size {
+			return rest, nil
+		}
+		return rest[:r.size], rest[r.size:]
+	}
+	i := bytes.Index(rest, r.delimiter)
+	if i < 0 {
+		return rest, nil
+	}
+	return rest[:i], rest[i+len(r.delimiter):]
 }
 
 // Members returns the records of m.
@@ -59,21 +82,16 @@ func (c *Codec) Members(m *protocol.Message, bodies [][]byte) ([][]byte, error) 
 	}
 	rest := m.Body[c.records.skip:]
 	for range n {
-		end, next := c.records.size, c.records.size
-		if end == 0 {
-			if end = bytes.Index(rest, c.records.delimiter); end < 0 {
-				end = len(rest)
-			}
-			next = min(end+len(c.records.delimiter), len(rest))
-		}
-		bodies = append(bodies, rest[:end])
-		rest = rest[next:]
+		var body []byte
+		body, rest = c.records.next(rest)
+		bodies = append(bodies, body)
 	}
 	return bodies, nil
 }
 
 var (
 	errNoRecords = errors.New("generic: no records are declared")
+	errCount     = errors.New("generic: the number of records does not fit its field")
 	errRecord    = errors.New("generic: a body is no record: its size is another, or it holds the delimiter")
 )
 
@@ -86,20 +104,29 @@ func (c *Codec) AppendBatch(dst []byte, bodies [][]byte) ([]byte, error) {
 	start := len(dst)
 	dst = append(dst, r.header...)
 	for len(dst) < start+r.skip {
-		dst = append(dst, ' ')
+		dst = append(dst, c.space()...)
 	}
 	if r.count >= 0 {
 		f := &c.fields[r.count]
-		c.writeNumber(f, dst[start+f.at:start+f.at+f.len], uint64(len(bodies)))
+		place := dst[start+f.at : start+f.at+f.len]
+		c.writeNumber(f, place, uint64(len(bodies)))
+		if n, ok := c.readNumber(f, place); !ok || n != uint64(len(bodies)) {
+			return dst[:start], errCount
+		}
 	}
 	for i, body := range bodies {
-		if r.size > 0 && len(body) != r.size || len(r.delimiter) > 0 && bytes.Contains(body, r.delimiter) {
+		if r.size > 0 && len(body) != r.size {
 			return dst[:start], errRecord
 		}
 		if i > 0 {
 			dst = append(dst, r.delimiter...)
 		}
+		from := len(dst)
 		dst = append(dst, body...)
+		// The delimiter may also begin in the body and end in the one behind it.
+		if r.size == 0 && bytes.Index(append(dst[from:], r.delimiter...), r.delimiter) != len(body) {
+			return dst[:start], errRecord
+		}
 	}
 	return dst, nil
 }

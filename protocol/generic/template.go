@@ -66,6 +66,9 @@ func (c *Codec) mark(mark string) (p piece, err error) {
 	switch parts[0] {
 	case "key":
 		p.what = key
+		if len(c.id) > 1 {
+			return p, fmt.Errorf("{%s}: the id has several fields; give each back with {echo:FIELD}", mark)
+		}
 		if len(c.id) == 1 {
 			p.width = c.fields[c.id[0]].len
 		}
@@ -143,19 +146,6 @@ func (c *Codec) AppendNotice(dst []byte, req *protocol.Message, n *protocol.Noti
 	return dst, nil
 }
 
-// sound returns the bytes of a field of req, nil if they are missing or of the wrong
-// type: a notice must be a valid message itself.
-func (c *Codec) sound(req *protocol.Message, i int) []byte {
-	if req == nil || i >= len(req.Spans) {
-		return nil
-	}
-	raw := req.Spans[i].In(req.Body)
-	if want, _ := c.fields[i].wrong(raw, c.ebcdic); want != "" {
-		return nil
-	}
-	return raw
-}
-
 // fit cuts or fills what was appended from start on to the width of p.
 func (c *Codec) fit(dst []byte, start int, p *piece, raw bool) []byte {
 	if !raw {
@@ -166,9 +156,15 @@ func (c *Codec) fit(dst []byte, start int, p *piece, raw bool) []byte {
 			if c.ebcdic && dst[i] < 0x80 {
 				dst[i] = toEBCDIC[dst[i]]
 			}
+			if p.what != literal && strings.IndexByte(c.marks, dst[i]) >= 0 {
+				dst[i] = c.instead
+			}
 		}
 	}
 	if p.width == 0 {
+		if f := c.fieldOf(p); f != nil && f.kind == number && len(dst) == start {
+			return append(dst, c.zero())
+		}
 		return dst
 	}
 	if end := start + p.width; len(dst) > end {
@@ -188,6 +184,14 @@ func (c *Codec) fit(dst []byte, start int, p *piece, raw bool) []byte {
 		dst = append(dst, fill)
 	}
 	return dst
+}
+
+// zero is the digit 0 in the charset of the body.
+func (c *Codec) zero() byte {
+	if c.ebcdic {
+		return toEBCDIC['0']
+	}
+	return '0'
 }
 
 // fieldOf is the field that p stands for, if it is one.
