@@ -124,14 +124,14 @@ func TestC65TheBackendIsLost(t *testing.T) {
 func TestBatchOfAClient(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		b, c := w.backend(), w.client()
-		c.send("B Q 1 one|N note|Q 2 bad|Q 3 three|X 4")
+		c.send("B Q 1 one|N note|Q 2 bad|Q 3 three|X 4|K")
 		t1, _ := b.request()
 		b.expect("N note")
 		t3, _ := b.request()
 		b.send("A " + t3 + " 33")
 		c.silent()
 		b.send("A " + t1 + " 11")
-		c.expect("B A 1 11|! 2 fix bad-shape|A 3 33|! - fix bad-shape")
+		c.expect("B A 1 11|! 2 fix bad-shape|A 3 33|! - fix bad-shape|! - fix bad-shape")
 	})
 }
 

@@ -54,6 +54,7 @@ var (
 	errIdle      = errors.New("idle for too long")
 	errSlow      = errors.New("a frame was not whole in time")
 	errBug       = errors.New("a bug: a handler panicked")
+	errMember    = errors.New("a member of a batch is no request")
 	errMute      = errors.New("the protocol has no words for a notice, and answers are paired by order")
 )
 
@@ -148,9 +149,12 @@ func (s *Session) batch(own *tunnel.Owner, m *protocol.Message) bool {
 	}
 	for i := from; i < len(parts); i++ {
 		part, ok := &parts[i], false
-		if part.Err != nil {
+		switch {
+		case part.Err != nil:
 			ok = s.malformed(&part.Message, part.Err, g)
-		} else {
+		case part.Kind != protocol.Request && part.Kind != protocol.OneWay:
+			ok = s.malformed(&part.Message, errMember, g) // rules judge requests, and nothing else
+		default:
 			ok = s.request(own, &part.Message, g)
 		}
 		if !ok {
