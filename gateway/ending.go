@@ -78,6 +78,9 @@ func (s *Session) End(_ *tunnel.Owner, err error) {
 		s.drain()
 		return
 	}
+	if errors.Is(err, tunnel.ErrClosed) {
+		err = nil // we closed it ourselves, when the last answer was out
+	}
 	s.close(err)
 }
 

@@ -37,9 +37,11 @@ func (r *route) refused(s *Session, m *protocol.Message, n *protocol.Notice) {
 	fields := logrus.Fields{"peer": s.peer, "class": n.Class.String(), "cause": n.Cause.String(), "bytes": len(m.Frame)}
 	if len(n.Reasons) > 0 {
 		first := &n.Reasons[0]
-		fields["path"], fields["rule"], fields["want"], fields["got"] = first.Path, first.Rule, first.Want, first.Got
+		fields["path"], fields["rule"] = first.Path, first.Rule
 		if first.Say != "" {
 			fields["reason"] = first.Say
+		} else {
+			fields["want"], fields["got"] = first.Want, first.Got
 		}
 		if first.Off >= 0 {
 			fields["offset"] = first.Off
