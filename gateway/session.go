@@ -54,7 +54,7 @@ var (
 	errIdle      = errors.New("idle for too long")
 	errSlow      = errors.New("a frame was not whole in time")
 	errBug       = errors.New("a bug: a handler panicked")
-	errMember    = errors.New("a member of a batch is no request")
+	errNoRequest = errors.New("the message is no request")
 	errMute      = errors.New("the protocol has no words for a notice, and answers are paired by order")
 )
 
@@ -131,8 +131,10 @@ func (s *Session) frame(own *tunnel.Owner, frame []byte) bool {
 		return s.batch(own, m)
 	case protocol.Keepalive, protocol.SignOn:
 		return s.reply(m)
+	case protocol.Request, protocol.OneWay:
+		return s.request(own, m, nil)
 	}
-	return s.request(own, m, nil)
+	return s.malformed(m, errNoRequest, nil)
 }
 
 // batch handles the members of a client's batch, each as a request of its own.
@@ -153,7 +155,7 @@ func (s *Session) batch(own *tunnel.Owner, m *protocol.Message) bool {
 		case part.Err != nil:
 			ok = s.malformed(&part.Message, part.Err, g)
 		case part.Kind != protocol.Request && part.Kind != protocol.OneWay:
-			ok = s.malformed(&part.Message, errMember, g) // rules judge requests, and nothing else
+			ok = s.malformed(&part.Message, errNoRequest, g) // rules judge requests, and nothing else
 		default:
 			ok = s.request(own, &part.Message, g)
 		}

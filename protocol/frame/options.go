@@ -18,49 +18,30 @@ import (
 // Options declare a framing. In a configuration they are the name of a preset, as in
 // "lines", or an object of these members, which may build on a preset.
 type Options struct {
-	// Preset is the framing that the other members change.
-	Preset string `json:"preset,omitempty"`
-	// Kind is length, delimiter, fixed, content-length or json.
-	Kind string `json:"kind,omitempty"`
+	Preset string `json:"preset,omitempty" doc:"The framing that the other members change."`
+	Kind   string `json:"kind,omitempty" doc:"One of length, delimiter, fixed, content-length or json."`
 
-	// Of kind length: Lead stands before the length field, and must stand there, or is
-	// LeadSize bytes of any value that an answer gives back.
-	Lead     Bytes `json:"lead,omitempty"`
-	LeadSize int   `json:"lead_size,omitempty"`
-	// Width is the length field's in bytes.
-	Width int `json:"width,omitempty"`
-	// Encoding of the length field is bin (the default), ascii, hex, bcd or ebcdic.
-	Encoding string `json:"encoding,omitempty"`
-	// Order of a field in bin is big (the default) or little.
-	Order string `json:"order,omitempty"`
-	// Self says that the length counts its own field too.
-	Self bool `json:"self,omitempty"`
-	// Adjust is added to the length to get the bytes that follow.
-	Adjust int `json:"adjust,omitempty"`
-	// Pad is the number of bytes between the length field and the rest.
-	Pad int `json:"pad,omitempty"`
-	// Zero says what a length of 0 is: reject (the default), ignore or echo a keep-alive.
-	Zero string `json:"zero,omitempty"`
-	// Block is what stands in front of the body and is answered: tpdu (5 bytes) or base1
-	// (22), both with their addresses exchanged, literal (BlockBytes), or regex.
-	Block string `json:"block,omitempty"`
-	// BlockBytes is the block of a frame that answers nothing; a literal block must equal it.
-	BlockBytes Bytes `json:"block_bytes,omitempty"`
-	// BlockRegex is what a block of kind regex, of BlockSize bytes, must match.
-	BlockRegex string `json:"block_regex,omitempty"`
-	BlockSize  int    `json:"block_size,omitempty"`
-	// Trailer stands behind the body and is counted by the length.
-	Trailer Bytes `json:"trailer,omitempty"`
+	Lead       Bytes  `json:"lead,omitempty" doc:"Of kind length: what stands before the length field, and must stand there, or (lead_size) bytes of any value that an answer gives back."`
+	LeadSize   int    `json:"lead_size,omitempty" doc:"Of kind length: the number of bytes before the length field, whatever they are."`
+	Width      int    `json:"width,omitempty" doc:"The width of the length field in bytes."`
+	Encoding   string `json:"encoding,omitempty" doc:"How the length is written: bin (the default), ascii, hex, bcd or ebcdic."`
+	Order      string `json:"order,omitempty" doc:"The order of bytes in bin: big (the default) or little."`
+	Self       bool   `json:"self,omitempty" doc:"Says that the length counts its own field too."`
+	Adjust     int    `json:"adjust,omitempty" doc:"Added to the length to get the bytes that follow."`
+	Pad        int    `json:"pad,omitempty" doc:"The number of bytes between the length field and the rest."`
+	Zero       string `json:"zero,omitempty" doc:"Says what a length of 0 is: reject (the default), ignore or echo a keep-alive."`
+	Block      string `json:"block,omitempty" doc:"What stands in front of the body and is answered: tpdu (5 bytes) or base1 (22), both with their addresses exchanged, literal (block_bytes), or regex."`
+	BlockBytes Bytes  `json:"block_bytes,omitempty" doc:"The block of a frame that answers nothing; a literal block must equal it."`
+	BlockRegex string `json:"block_regex,omitempty" doc:"What a block of kind regex, of block_size bytes, must match."`
+	BlockSize  int    `json:"block_size,omitempty" doc:"The bytes of a block of kind regex."`
+	Trailer    Bytes  `json:"trailer,omitempty" doc:"Stands behind the body and is counted by the length."`
 
-	// Of kind delimiter: End closes a frame, Start opens it.
-	Start Bytes `json:"start,omitempty"`
-	End   Bytes `json:"end,omitempty"`
+	Start Bytes `json:"start,omitempty" doc:"Of kind delimiter: what opens a frame, if anything does."`
+	End   Bytes `json:"end,omitempty" doc:"Of kind delimiter: what closes a frame, 1 to 4 bytes."`
 
-	// Size is that of every frame of kind fixed.
-	Size int `json:"size,omitempty"`
+	Size int `json:"size,omitempty" doc:"Of kind fixed: the size of every frame in bytes."`
 
-	// Max is the greatest frame in bytes, framing included; the route's limit by default.
-	Max int `json:"max,omitempty"`
+	Max int `json:"max,omitempty" doc:"The greatest frame in bytes, framing included; the route's limit by default."`
 }
 
 // Bytes are bytes in a configuration: text as it stands, or hexadecimal digits after "hex:".

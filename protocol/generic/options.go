@@ -12,62 +12,33 @@ import (
 
 // Options declare a protocol.
 type Options struct {
-	// Framing is where frames begin and end: the name of a preset or a declaration.
-	Framing frame.Options `json:"framing"`
-	// Charset of text in the body: ascii (the default) or ebcdic (code page 037).
-	Charset string `json:"charset,omitempty"`
-	// Fields are the parts of a body that have a name.
-	Fields []Field `json:"fields,omitempty"`
-	// Kind tells what a message is for, by the first rule that matches. Without one that
-	// does, it is a request from a client and a response from a backend, or unknown if
-	// there are rules for that side.
-	Kind Kinds `json:"kind,omitzero"`
-	// Operation is the field that says what is asked for.
-	Operation string `json:"operation,omitempty"`
-	// ID are the fields that name a request, and that its answer gives back. A single one
-	// of fixed width at a fixed place can be rewritten. With none, results are matched by
-	// order, or one at a time.
-	ID []string `json:"id,omitempty"`
-	// More matches a response that is not the last part of its result.
-	More *Match `json:"more,omitempty"`
-	// Failed matches a response that reports an error of the backend's.
-	Failed *Match `json:"failed,omitempty"`
-	// Ordered says that clients pair answers with requests by their order. Without ID
-	// they always do.
-	Ordered bool `json:"ordered,omitempty"`
-	// Notices are the bodies of notices, by class: literal text in which {key}, {code},
-	// {text}, {now} and {echo:FIELD} stand for what their names say, and {text:27} is
-	// filled or cut to 27 bytes. A class without one is not said.
-	Notices map[string]string `json:"notices,omitempty"`
-	// Codes are what {code} says, by class or by cause.
-	Codes map[string]string `json:"codes,omitempty"`
-	// Wait is the kind of the wait notice: interim, closing or promise. It must be stated
-	// if there is one.
-	Wait string `json:"wait,omitempty"`
-	// Records say how one body holds several messages.
-	Records *Records `json:"records,omitempty"`
+	Framing   frame.Options     `json:"framing" doc:"Where frames begin and end: the name of a preset or a declaration."`
+	Charset   string            `json:"charset,omitempty" doc:"The charset of text in the body: ascii (the default) or ebcdic (code page 037)."`
+	Fields    []Field           `json:"fields,omitempty" doc:"The parts of a body that have a name."`
+	Kind      Kinds             `json:"kind,omitzero" doc:"Tells what a message is for, by the first rule that matches. Without one that does, it is a request from a client and a response from a backend, or unknown if there are rules for that side."`
+	Operation string            `json:"operation,omitempty" doc:"The field that says what is asked for."`
+	ID        []string          `json:"id,omitempty" doc:"The fields that name a request, and that its answer gives back. A single one of fixed width at a fixed place can be rewritten. With none, results are matched by order, or one at a time."`
+	More      *Match            `json:"more,omitempty" doc:"Matches a response that is not the last part of its result."`
+	Failed    *Match            `json:"failed,omitempty" doc:"Matches a response that reports an error of the backend's."`
+	Ordered   bool              `json:"ordered,omitempty" doc:"Says that clients pair answers with requests by their order. Without ID they always do."`
+	Notices   map[string]string `json:"notices,omitempty" doc:"The bodies of notices, by class: literal text in which {key}, {code}, {text}, {now} and {echo:FIELD} stand for what their names say, and {text:27} is filled or cut to 27 bytes. A class without one is not said."`
+	Codes     map[string]string `json:"codes,omitempty" doc:"What {code} says, by class or by cause."`
+	Wait      string            `json:"wait,omitempty" doc:"The kind of the wait notice: interim, closing or promise. It must be stated if there is one."`
+	Records   *Records          `json:"records,omitempty" doc:"How one body holds several messages."`
 }
 
 // Field is a named part of a body.
 type Field struct {
-	Name string `json:"name"`
-	// At is the field's offset in bytes from the start of the body, or, if negative, from
-	// its end; Len is its length. A Len of 0 goes on to the end of the body.
-	At  int `json:"at,omitempty"`
-	Len int `json:"len,omitempty"`
-	// Column is the field's number, from 1, between delimiters.
-	Column    int    `json:"column,omitempty"`
-	Delimiter string `json:"delimiter,omitempty"`
-	// Regex finds the field in the body; Group is the group that it is, 1 by default.
-	Regex string `json:"regex,omitempty"`
-	Group int    `json:"group,omitempty"`
-	// Type is text (the default), digits, number (with sign and fraction), or bin (an
-	// unsigned integer, big-endian).
-	Type string `json:"type,omitempty"`
-	// Trim leaves out spaces around a text.
-	Trim bool `json:"trim,omitempty"`
-	// Optional lets a message pass that is too short for the field.
-	Optional bool `json:"optional,omitempty"`
+	Name      string `json:"name" doc:"What rules, notices and the other options call the field."`
+	At        int    `json:"at,omitempty" doc:"The field's offset in bytes from the start of the body, or, if negative, from its end."`
+	Len       int    `json:"len,omitempty" doc:"Its length in bytes; 0 goes on to the end of the body."`
+	Column    int    `json:"column,omitempty" doc:"The field's number, from 1, between delimiters."`
+	Delimiter string `json:"delimiter,omitempty" doc:"What stands between columns."`
+	Regex     string `json:"regex,omitempty" doc:"An expression that finds the field in the body."`
+	Group     int    `json:"group,omitempty" doc:"The group of the expression that the field is; 1 by default."`
+	Type      string `json:"type,omitempty" doc:"One of text (the default), digits, number (with sign and fraction), or bin (an unsigned integer, big-endian)."`
+	Trim      bool   `json:"trim,omitempty" doc:"Leaves out spaces around a text."`
+	Optional  bool   `json:"optional,omitempty" doc:"Lets a message pass that is too short for the field."`
 }
 
 // Kinds are the rules for the kind of a message, by who sent it.
@@ -80,8 +51,7 @@ type Kinds struct {
 type KindRule struct {
 	Field string   `json:"field"`
 	In    []string `json:"in"`
-	// Is is request, one-way, response, progress, keepalive or sign-on.
-	Is string `json:"is"`
+	Is    string   `json:"is" doc:"One of request, one-way, response, progress, keepalive or sign-on."`
 }
 
 // Match is true of a message whose field has one of the values.
@@ -93,18 +63,12 @@ type Match struct {
 // Records say how one body holds several messages, each a body by itself: Skip bytes
 // first, then records of Size bytes, or with a Delimiter between them.
 type Records struct {
-	// When matches a body that holds records. It may look at the first Skip bytes only.
-	When Match `json:"when"`
-	// Skip is the number of bytes before the first record, and Header what stands there
-	// in a body of records that the gateway makes.
-	Skip   int         `json:"skip,omitempty"`
-	Header frame.Bytes `json:"header,omitempty"`
-	// Size is that of every record, or Delimiter stands between them.
-	Size      int         `json:"size,omitempty"`
+	When      Match       `json:"when" doc:"Matches a body that holds records. It may look at the bytes that are skipped only."`
+	Skip      int         `json:"skip,omitempty" doc:"The number of bytes before the first record."`
+	Header    frame.Bytes `json:"header,omitempty" doc:"What stands before the first record in a body that the gateway makes."`
+	Size      int         `json:"size,omitempty" doc:"The size of every record in bytes."`
 	Delimiter frame.Bytes `json:"delimiter,omitempty"`
-	// Count is a field of digits, or of type bin, in the first Skip bytes, that holds the
-	// number of records.
-	Count string `json:"count,omitempty"`
+	Count     string      `json:"count,omitempty" doc:"A field of digits, or of type bin, in the bytes that are skipped, that holds the number of records."`
 }
 
 // New returns the Codec that o declares. The error joins every mistake in o, each
