@@ -51,6 +51,13 @@ func (r *route) refused(s *Session, m *protocol.Message, n *protocol.Notice) {
 	r.logger.WithFields(fields).Info("refused")
 }
 
+// passed logs a request that was verified and passed on: its size and kind, no value.
+func (r *route) passed(s *Session, m *protocol.Message) {
+	if r.logger != nil {
+		r.logger.WithFields(logrus.Fields{"peer": s.peer, "kind": m.Kind.String(), "bytes": len(m.Frame)}).Info("passed")
+	}
+}
+
 // log says what went wrong with a client's request and is not the client's to correct.
 func (r *route) log(s *Session, what string, err error) {
 	if r.logger != nil {

@@ -208,6 +208,9 @@ func (s *Session) request(own *tunnel.Owner, m *protocol.Message, g *gather) boo
 	if done {
 		s.judging = false
 		s.strikes = 0
+		if s.route.conf.LogMessages {
+			s.route.passed(s, m)
+		}
 		s.unhold()
 	}
 	return done
