@@ -20,8 +20,15 @@ type carry struct {
 //
 // Where both are plain sockets under poll and there is no Transform, many bytes at once go by splice(2).
 func (t *OneWay) Carry(from *Owner, n int64, done func(n int64, err error)) {
+	t.CarryAfter(nil, from, n, done)
+}
+
+// CarryAfter is Carry with head, which is copied, in front of what is carried, and nothing between the two. The Transform
+// does not see it, and done does not count it.
+func (t *OneWay) CarryAfter(head []byte, from *Owner, n int64, done func(n int64, err error)) {
 	c := &carry{way: t, sink: single{to: t.to, window: t.Window}, done: done}
 	c.transform = t.Transform
+	c.held = append(c.held, head...)
 	c.init(c, from.vc, n, &c.sink)
 	switch {
 	case !from.vc.claimed.CompareAndSwap(false, true):

@@ -716,3 +716,25 @@ func TestWhatOthersPutMeanwhileFollowsWhole(t *testing.T) {
 		}
 	})
 }
+
+func TestCarryAfterPutsItsHeadInFront(t *testing.T) {
+	eachDriver(t, ShardConfig{}, func(b *bench) {
+		for _, n := range []int{0, 1, 1000} {
+			way, out := b.target(10) // less than the head
+			way.Transform = (&counting{}).same
+			done := make(chan carried, 1)
+			near, in := b.pair()
+			_, own := b.shard.New("source", near, 100, &fake{})
+			way.CarryAfter([]byte("a head of some length|"), own, int64(n), func(n int64, err error) { done <- carried{n, err} })
+			go feedIn(in, pattern(n), 100, false)
+			want := pattern(n)
+			for i := range want {
+				want[i] ^= 0x55
+			}
+			sees(b, out, append([]byte("a head of some length|"), want...))
+			if got := await(b, done); got.n != int64(n) || got.err != nil {
+				b.Errorf("done: got %v, want %d", got, n)
+			}
+		}
+	})
+}
