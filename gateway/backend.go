@@ -19,12 +19,14 @@ import (
 // read Data first.
 type Backend struct {
 	up  *upstream
+	n   int     // of the upstream's connections
 	w   *worker // of its shard
 	vc  *tunnel.VConn
 	own *tunnel.Owner
 	way *tunnel.OneWay // to the backend
 
 	resume  protocol.Resume
+	skip    int64 // bytes of a result that nobody wants
 	parts   []splitter.Part
 	out     []byte
 	clients []*tunnel.VConn // that got something in this call
@@ -36,9 +38,7 @@ type Backend struct {
 	ended  chan struct{}
 	cause  error // why it ended; readable after ended
 
-	// guarded by the pool's lock
-	taken int // places on it
-	gone  bool
+	place // guarded by the pool's lock
 
 	sendMu  sync.Mutex // above the Ledger's and the Buffer's: requests enter both in one order
 	put     int64      // bytes put into way since the beginning
@@ -50,7 +50,7 @@ type Backend struct {
 
 func newBackend(u *upstream, conn net.Conn, n int) *Backend {
 	r := u.route
-	b := &Backend{up: u, w: r.workers[n%len(r.workers)], ended: make(chan struct{})}
+	b := &Backend{up: u, n: n, w: r.workers[n%len(r.workers)], ended: make(chan struct{})}
 	var tickets uint64
 	if u.rewriter != nil {
 		tickets = u.codec.Traits().Tickets
@@ -69,9 +69,29 @@ func (b *Backend) start() {
 }
 
 // Data sends each result in p to the client that asked for it.
-func (b *Backend) Data(_ *tunnel.Owner, p []byte) (taken int) {
+func (b *Backend) Data(own *tunnel.Owner, p []byte) (taken int) {
 	defer b.guard()
 	for taken < len(p) {
+		if b.skip > 0 {
+			n := min(b.skip, int64(len(p)-taken))
+			b.skip -= n
+			taken += int(n)
+			continue
+		}
+		if b.up.carrying != nil && b.resume == (protocol.Resume{}) {
+			n, stop, err := b.head(own, p[taken:])
+			if err != nil {
+				b.lose(err)
+				return len(p)
+			}
+			taken += n
+			if stop {
+				break
+			}
+			if n > 0 {
+				continue
+			}
+		}
 		advance, frame, err := b.up.codec.Split(p[taken:], false, &b.resume)
 		if err != nil {
 			b.lose(err)

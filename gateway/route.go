@@ -25,6 +25,7 @@ type route struct {
 	mode      protocol.Mode
 	codec     protocol.Codec
 	batching  protocol.Batching // nil: there are no batches
+	carrying  protocol.Carrying // nil: nothing is carried
 	splitter  splitter.Splitter // nil: there are no batches
 	ordered   bool              // a client pairs answers by order
 	echo      bool              // notices give back more of the request than its ID
@@ -63,6 +64,9 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 		codec: conf.Codec, splitter: splitter.New(conf.Codec), sessions: map[*Session]struct{}{}, peers: map[string]int{}, empty: make(chan struct{})}
 	def(&r.conf.RetryAfter, time.Second)
 	r.batching, _ = r.codec.(protocol.Batching)
+	if conf.carries() {
+		r.carrying, _ = r.codec.(protocol.Carrying)
+	}
 	traits := r.codec.Traits()
 	r.ordered, r.echo = traits.Ordered, traits.Echo
 	if log != nil {

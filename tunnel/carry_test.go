@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -736,5 +737,22 @@ func TestCarryAfterPutsItsHeadInFront(t *testing.T) {
 				b.Errorf("done: got %v, want %d", got, n)
 			}
 		}
+	})
+}
+
+func TestASourceWithBytesLeftDoesNotSpinWhileItsTunnelDrains(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // whose Wait returns only if nothing turns
+		b := newBench(t, ShardConfig{Pump: true})
+		b.size = 10
+		way, out := b.target(1000)
+		c := newCarrier(way, 100)
+		_, in := c.start(b)
+		go feedIn(in, pattern(120), 120, false)
+		synctest.Wait()
+		none(t, c.done, "done")
+		b.fake = true
+		sees(b, out, pattern(120)[:100])
+		c.want(b, 100, nil)
+		c.after(b, string(pattern(120)[100:]))
 	})
 }

@@ -166,6 +166,10 @@ func (f *flow) tell(sig uint32) {
 
 // Data takes what there is room for.
 func (f *flow) Data(own *Owner, p []byte) (taken int) {
+	if f.state != flowOpen {
+		own.Pause()
+		return 0
+	}
 	for f.state == flowOpen && len(f.held) == 0 && taken < len(p) && f.stopped.Load() == nil {
 		rest := p[taken:]
 		final := false
