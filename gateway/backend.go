@@ -326,7 +326,7 @@ func (b *Backend) Room(*tunnel.Owner) {}
 // outcome unknown, the others may be sent again later.
 func (b *Backend) lose(cause error) {
 	r := b.up.route
-	r.pool.remove(b)
+	alone := r.pool.remove(b)
 	b.sendMu.Lock()
 	if b.stopped {
 		b.sendMu.Unlock()
@@ -338,7 +338,7 @@ func (b *Backend) lose(cause error) {
 	}
 	b.bundle.stop()
 	b.sendMu.Unlock()
-	sent := b.shut(cause)
+	sent := b.shut(cause, alone)
 	for _, x := range b.ledger.close(nil) {
 		n := protocol.Notice{Class: protocol.Failed, Cause: protocol.BackendLost, Unknown: true}
 		if x.from >= sent {
@@ -351,11 +351,12 @@ func (b *Backend) lose(cause error) {
 	close(b.ended)
 }
 
-// shut closes the connection, for good, and returns how many bytes have left.
-func (b *Backend) shut(cause error) (sent int64) {
+// shut closes the connection, for good, and returns how many bytes have left. Nothing
+// that breaks off looks like an orderly end.
+func (b *Backend) shut(cause error, alone bool) (sent int64) {
 	h := b.vc.Lock()
 	defer h.Unlock()
-	if cause == errDrained && h.Queued() == 0 {
+	if cause == errDrained && !alone && h.Queued() == 0 {
 		h.Close(cause)
 	} else {
 		h.Abort(cause)

@@ -238,9 +238,11 @@ func (p *pool) add(b *Backend) {
 	reenable(woken)
 }
 
-// remove takes the places of b away, those that were granted too.
-func (p *pool) remove(b *Backend) {
+// remove takes the places of b away, those that were granted too. It reports whether
+// somebody had b alone, who may be in the middle of a body.
+func (p *pool) remove(b *Backend) (alone bool) {
 	p.mu.Lock()
+	alone = b.alone
 	if (b.alone || b.sole != nil) && !b.gone {
 		p.apart--
 	}
@@ -258,6 +260,7 @@ func (p *pool) remove(b *Backend) {
 	down := append(p.empty(nil), p.giveUp()...)
 	p.mu.Unlock()
 	reenable(down)
+	return alone
 }
 
 // circuit says that an upstream's circuit was opened or closed.
