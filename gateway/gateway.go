@@ -52,12 +52,9 @@ func New(c Config) (*Gateway, error) {
 	for _, conf := range c.Routes {
 		r := newRoute(conf, g.shards, c.Log)
 		g.routes = append(g.routes, r)
-		l, err := listen(&conf)
-		if err != nil {
+		if err := r.listen(&conf); err != nil {
 			errs = multierror.Append(errs, err)
-			continue
 		}
-		r.listener = l
 	}
 	if err := errs.ErrorOrNil(); err != nil {
 		return nil, errors.Join(err, g.closeListeners())
@@ -89,7 +86,7 @@ func (g *Gateway) Serve(ctx context.Context) error {
 				dialers.Go(func() { u.keep(dialCtx, n) })
 			}
 		}
-		acceptors.Go(func() { r.accept(ctx) })
+		acceptors.Go(func() { r.accept(ctx, r.admit) })
 	}
 
 	select {
@@ -186,10 +183,7 @@ func (g *Gateway) Close() error {
 func (g *Gateway) closeListeners() error {
 	var errs *multierror.Error
 	for _, r := range g.routes {
-		if r.listener == nil {
-			continue
-		}
-		if err := r.listener.Close(); err != nil && !isClosed(err) {
+		if err := r.unlisten(); err != nil {
 			errs = multierror.Append(errs, err)
 		}
 	}
@@ -200,7 +194,7 @@ func (g *Gateway) closeListeners() error {
 func (g *Gateway) Addr(name string) net.Addr {
 	for _, r := range g.routes {
 		if r.conf.Name == name {
-			return r.listener.Addr()
+			return r.address()
 		}
 	}
 	return nil

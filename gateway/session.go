@@ -32,7 +32,6 @@ type Session struct {
 
 	desk desk // guarded by vc
 	seat seat // guarded by the pool
-	left bool // guarded by the route
 }
 
 // held is the request that a Session could not pass on for lack of room: its frame is
