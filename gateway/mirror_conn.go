@@ -28,7 +28,8 @@ func dialMirror(ctx context.Context, m *mirror) (target, error) {
 	return &mirrorConn{m, conn}, nil
 }
 
-// write fails if not a byte was taken for as long as a backend may take to answer.
+// write fails if the peer has not taken a byte for as long as a backend may take to
+// answer, or for twice as long if it took a part of p before.
 func (c *mirrorConn) write(p []byte, _ bool) (int, error) {
 	_ = c.conn.SetWriteDeadline(time.Now().Add(c.mirror.route.timeouts.Answer))
 	n, err := c.conn.Write(p)
