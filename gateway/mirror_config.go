@@ -88,7 +88,7 @@ func (r *Route) checkMirrors(bad func(field, format string, args ...any)) {
 		m := &r.Mirrors[i]
 		at := fmt.Sprintf("mirror[%d].", i)
 		m.check(r, func(field, format string, args ...any) { bad(at+field, format, args...) })
-		if first, ok := names[m.name()]; ok {
+		if first, ok := names[m.name()]; ok && m.targets() > 0 {
 			bad(at+"name", "mirror[%d] has the same name", first)
 		}
 		names[m.name()] = i
