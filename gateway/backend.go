@@ -206,6 +206,9 @@ func (b *Backend) result(m *protocol.Message) error {
 	if final {
 		b.done()
 	}
+	if r.results {
+		b.copy(x, m)
+	}
 	b.deliver(x, out, final)
 	return nil
 }

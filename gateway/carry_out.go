@@ -73,6 +73,9 @@ func (b *Backend) head(own *tunnel.Owner, p []byte) (n int, stop bool, err error
 		}
 		return len(head), false, nil
 	}
+	if r.results {
+		b.copy(x, m)
+	}
 	b.bring(own, x, out, rest, final)
 	return len(head), true, nil
 }

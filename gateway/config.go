@@ -57,6 +57,8 @@ type Route struct {
 	Wait     WaitConfig
 	// RetryAfter is what a Later tells the client, 1 s by default.
 	RetryAfter time.Duration
+	// Mirrors get copies of the requests that are forwarded.
+	Mirrors []MirrorConfig
 	// LogMessages logs a line for each request that was verified, beside those refused.
 	LogMessages bool
 }
@@ -206,6 +208,7 @@ func (c *Config) Check() error {
 	if len(c.Routes) == 0 {
 		bad("routes", "there must be at least one")
 	}
+	c.checkMirrorFiles(bad)
 	names := map[string]int{}
 	for i := range c.Routes {
 		at := fmt.Sprintf("routes[%d]", i)
@@ -298,6 +301,7 @@ func (r *Route) check(bad func(field, format string, args ...any)) {
 		}
 		backends[b.name()] = i
 	}
+	r.checkMirrors(bad)
 }
 
 // checkCarries says why nothing could be carried although it is wanted.

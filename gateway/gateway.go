@@ -79,12 +79,16 @@ func (g *Gateway) Serve(ctx context.Context) error {
 		shards.Go(func() { _ = s.Serve(shardCtx) }) // it ends with its context, and says so
 	}
 	dialCtx, stopDialing := context.WithCancel(shardCtx)
-	var dialers, acceptors sync.WaitGroup
+	mirrorCtx, stopMirrors := context.WithCancel(shardCtx)
+	var dialers, acceptors, mirrors sync.WaitGroup
 	for _, r := range g.routes {
 		for _, u := range r.upstreams {
 			for n := range u.conf.Connections {
 				dialers.Go(func() { u.keep(dialCtx, n) })
 			}
+		}
+		for _, m := range r.mirrors {
+			mirrors.Go(func() { m.keep(mirrorCtx) })
 		}
 		acceptors.Go(func() { r.accept(ctx, r.admit) })
 	}
@@ -102,6 +106,8 @@ func (g *Gateway) Serve(ctx context.Context) error {
 		r.abort(ErrClosed)
 	}
 	g.settle(g.linger())
+	stopMirrors() // nothing is copied any more; what was is still written
+	mirrors.Wait()
 	stopShards()
 	shards.Wait()
 	return nil

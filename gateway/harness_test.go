@@ -27,6 +27,7 @@ type world struct {
 	clients chan net.Conn // to the listener
 	dials   chan *peer    // backend connections, as they are made
 	refuse  atomic.Bool   // dials fail
+	only    *peer         // the backend connection of a test with one
 }
 
 // inWorld runs f in a bubble with a gateway that change has made of a default route.
@@ -106,6 +107,15 @@ func (w *world) balance() {
 	if sum := c.Answered + c.Failed + c.Expired + c.Abandoned + uint64(c.InFlight); c.Forwarded != sum {
 		w.t.Errorf("forwarded %d is not answered %d + failed %d + expired %d + abandoned %d + in flight %d",
 			c.Forwarded, c.Answered, c.Failed, c.Expired, c.Abandoned, c.InFlight)
+	}
+	for _, m := range w.g.routes[0].mirrors {
+		s := m.snapshot()
+		if n := s.Copied + s.Missed + uint64(s.Waiting); n != c.Forwarded && !m.conf.Results {
+			w.t.Errorf("mirror %s: forwarded %d is not copied %d + missed %d + waiting %d", s.Name, c.Forwarded, s.Copied, s.Missed, s.Waiting)
+		}
+		if held := m.backlog.reserved; held != 0 {
+			w.t.Errorf("mirror %s: %d bytes are still reserved", s.Name, held)
+		}
 	}
 }
 

@@ -28,6 +28,8 @@ type route struct {
 	echo      bool              // notices give back more of the request than its ID
 	workers   []*worker         // one for each shard
 	upstreams []*upstream
+	mirrors   []*mirror
+	results   bool // a mirror wants them
 	pool      pool
 	counters  counters
 }
@@ -44,6 +46,7 @@ type worker struct {
 	notice  protocol.Notice
 	out     []byte
 	ticket  []byte
+	copies  [][]byte   // for each mirror
 	touched []*Backend // that got something in this call
 }
 
@@ -59,7 +62,7 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 	r.ordered, r.echo = traits.Ordered, traits.Echo
 	r.build(&conf, r.limits, log)
 	for _, shard := range shards {
-		w := &worker{shard: shard, checker: passAll{}}
+		w := &worker{shard: shard, checker: passAll{}, copies: make([][]byte, len(conf.Mirrors))}
 		if conf.Rules != nil {
 			w.checker = conf.Rules.Validator(observer{r})
 		}
@@ -69,6 +72,10 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 	r.pool.up = len(conf.Backends)
 	for _, b := range conf.Backends {
 		r.upstreams = append(r.upstreams, newUpstream(r, b.withDefaults(&conf)))
+	}
+	for _, m := range conf.Mirrors {
+		r.mirrors = append(r.mirrors, newMirror(r, m.withDefaults(&conf)))
+		r.results = r.results || m.Results
 	}
 	return r
 }
@@ -228,6 +235,9 @@ func (r *route) snapshot() RouteSnapshot {
 	s.Clients = r.clients()
 	for _, u := range r.upstreams {
 		s.Backends = append(s.Backends, u.snapshot())
+	}
+	for _, m := range r.mirrors {
+		s.Mirrors = append(s.Mirrors, m.snapshot())
 	}
 	return s
 }

@@ -313,8 +313,16 @@ func (s *Session) accept(own *tunnel.Owner, m *protocol.Message, g *gather) (boo
 			s.hold(own, now)
 			return false, nil
 		}
+		if ok, n := s.reserve(own, m); !ok {
+			room.Release()
+			if n == nil {
+				s.hold(own, now)
+			}
+			return false, n
+		}
 		s.held.backend = nil
 		done, err := s.send(own, b, m, g, &room, now)
+		s.copy(m, done)
 		switch {
 		case err == nil && !done:
 			s.hold(own, now)

@@ -60,6 +60,22 @@ type RouteSnapshot struct {
 	Clients  int               `json:"clients"`
 	Counters Counters          `json:"counters"`
 	Backends []BackendSnapshot `json:"backends"`
+	Mirrors  []MirrorSnapshot  `json:"mirrors,omitempty"`
+}
+
+// MirrorSnapshot is the state of one mirror. It balances: what was copied to it or missed
+// by it, and what waits, is every request that was forwarded, and every result if it gets those.
+type MirrorSnapshot struct {
+	Name     string `json:"name"`
+	State    string `json:"state"`    // attached, detached, or down after too many failures in a row
+	Copied   uint64 `json:"copied"`   // messages written whole
+	Missed   uint64 `json:"missed"`   // messages that it had no room for, or that came while it was not there
+	Waiting  int    `json:"waiting"`  // messages in its buffer
+	Queued   int    `json:"queued"`   // bytes of these
+	Refused  uint64 `json:"refused"`  // requests refused because it is required and down
+	Detached uint64 `json:"detached"` // targets that were lost, or left because they did not keep up
+	Dials    uint64 `json:"dials"`    // attempts to reach a target
+	Returned uint64 `json:"returned"` // bytes that came back, dropped
 }
 
 // BackendSnapshot is the state of one backend: what its connections are doing, and the

@@ -55,7 +55,7 @@ func (l *loader) decode(p path, into any) {
 func (l *loader) route(p path) gateway.Route {
 	var s struct {
 		routeShape
-		Validate, Backend, Backends json.RawMessage // each part by itself, below
+		Validate, Backend, Backends, Mirror json.RawMessage // each part by itself, below
 	}
 	l.decode(p, &s)
 	limits := protocol.Limits{Frame: int(s.Limits.Frame), Depth: int(s.Limits.Depth), Items: int(s.Limits.Items)}
@@ -85,6 +85,7 @@ func (l *loader) route(p path) gateway.Route {
 	for _, at := range l.backends(p) {
 		r.Backends = append(r.Backends, l.backend(p, at, r.Codec != nil, limits))
 	}
+	r.Mirrors = l.mirrors(p, r.Codec != nil, limits)
 	return r
 }
 
@@ -115,16 +116,28 @@ func (l *loader) backend(route, p path, routeSpeaks bool, limits protocol.Limits
 		Name: s.Name, Address: s.Address, Connections: int(s.Connections), InFlight: int(s.InFlight),
 		Batch:   gateway.BatchConfig{Max: int(s.Batch.Max), Linger: time.Duration(s.Batch.Linger)},
 		Strikes: int(s.Strikes),
-		Backoff: gateway.Backoff{Min: time.Duration(s.Backoff.Min), Max: time.Duration(s.Backoff.Max)},
+		Backoff: s.Backoff.gateway(),
 		Circuit: gateway.Circuit{Failures: int(s.Circuit.Failures), Rest: time.Duration(s.Circuit.Rest)},
 	}
 	l.address(p.join("address"), s.Address)
-	if framing := p.join("protocol", "framing"); routeSpeaks && !l.reported(p.join("protocol")) {
-		if n, ok := l.root.find(framing); ok {
-			b.Codec = l.backendCodec(route, n, framing, limits)
-		}
+	if routeSpeaks {
+		b.Codec = l.framed(route, p.join("protocol"), limits)
 	}
 	return b
+}
+
+// framed makes the codec of the route with the framing that stands at p. It is nil if
+// none does.
+func (l *loader) framed(route, p path, limits protocol.Limits) protocol.Codec {
+	n, ok := l.root.find(p.join("framing"))
+	if !ok || l.reported(p) {
+		return nil
+	}
+	return l.backendCodec(route, n, p.join("framing"), limits)
+}
+
+func (s backoffShape) gateway() gateway.Backoff {
+	return gateway.Backoff{Min: time.Duration(s.Min), Max: time.Duration(s.Max)}
 }
 
 // address reports an address that can be nothing.

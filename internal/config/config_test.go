@@ -109,7 +109,10 @@ func TestEveryKeyReachesTheGateway(t *testing.T) {
 	if r.Codec.Traits().Name != "jsonrpc" || r.Backends[0].Codec == nil || r.Backends[1].Codec != nil {
 		t.Errorf("got codecs %v, %v, %v", r.Codec, r.Backends[0].Codec, r.Backends[1].Codec)
 	}
-	r.Codec, r.Rules, r.Backends[0].Codec = nil, nil, nil
+	if r.Mirrors[0].Codec == nil || r.Mirrors[1].Codec != nil {
+		t.Errorf("got codecs of mirrors %v, %v", r.Mirrors[0].Codec, r.Mirrors[1].Codec)
+	}
+	r.Codec, r.Rules, r.Backends[0].Codec, r.Mirrors[0].Codec = nil, nil, nil, nil
 	exclusive := protocol.Exclusive
 	want := gateway.Route{
 		Name: "full", Listen: "unix:/run/full.sock", Mode: &exclusive, Balance: gateway.LeastInFlight,
@@ -127,6 +130,14 @@ func TestEveryKeyReachesTheGateway(t *testing.T) {
 				Backoff: gateway.Backoff{Min: time.Millisecond, Max: time.Minute}, Circuit: gateway.Circuit{Failures: 9, Rest: time.Hour},
 			},
 			{Address: "unix:/run/two.sock"},
+		},
+		Mirrors: []gateway.MirrorConfig{
+			{
+				Name: "shadow", Address: "127.0.0.1:7201", Format: gateway.MirrorFrames, Required: true, Buffer: 2 << 20,
+				Backoff: gateway.Backoff{Min: 2 * time.Millisecond, Max: 2 * time.Minute},
+			},
+			{Name: "audit/full.jsonl", File: "testdata/audit/full.jsonl", Format: gateway.MirrorLines, Results: true},
+			{Address: "unix:/run/sink.sock"},
 		},
 	}
 	if diff := cmp.Diff(want, r); diff != "" {

@@ -40,6 +40,7 @@ type routeShape struct {
 	RetryAfter timeout        `json:"retry_after" default:"1s" doc:"What a client is told that is to come again later."`
 	Backend    backendShape   `json:"backend" doc:"The system behind the route, if it is one."`
 	Backends   []backendShape `json:"backends" doc:"The systems behind the route, which do the same work."`
+	Mirror     []mirrorShape  `json:"mirror" doc:"Further targets, which get a copy of each request that is forwarded: shadow backends and audit logs."`
 }
 
 type limitsShape struct {

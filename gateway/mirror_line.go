@@ -1,0 +1,100 @@
+package gateway
+
+import (
+	"encoding/base64"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sallyport/sallyport/protocol"
+)
+
+// mirrorLine is a message as an audit sink gets it: one JSON object and a line break.
+//
+//	{"time":"…","route":"orders","peer":"10.0.0.7:4711","what":"request","id":"7","name":"order.place","body":"…"}
+//
+// Id, name and body are those of the protocol, byte for byte, and left out if empty. What
+// is no text stands under id64, name64 or body64, in base64. Of a message that was carried
+// body is the head, and "rest" the number of bytes behind it.
+type mirrorLine struct {
+	at         time.Time
+	route      string
+	peer       string
+	what       string // request, one-way or result
+	more       bool   // a part of a result, and not the last one
+	id         protocol.ID
+	name, body []byte
+	rest       int64 // bytes of the body that were carried, and are not in the copy
+}
+
+// appendTo appends l. It allocates nothing but what dst needs to grow.
+func (l *mirrorLine) appendTo(dst []byte) []byte {
+	dst = append(dst, `{"time":"`...)
+	dst = l.at.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000000Z07:00")
+	dst = append(dst, '"')
+	dst = appendText(dst, "route", l.route)
+	dst = appendText(dst, "peer", l.peer)
+	dst = appendText(dst, "what", l.what)
+	if l.more {
+		dst = append(dst, `,"more":true`...)
+	}
+	dst = appendText(dst, "id", l.id)
+	dst = appendText(dst, "name", l.name)
+	dst = appendText(dst, "body", l.body)
+	if l.rest > 0 {
+		dst = append(dst, `,"rest":`...)
+		dst = strconv.AppendInt(dst, l.rest, 10)
+	}
+	return append(dst, '}', '\n')
+}
+
+// appendText appends a member of an object, unless it is empty.
+func appendText[T ~string | ~[]byte](dst []byte, key string, value T) []byte {
+	if len(value) == 0 {
+		return dst
+	}
+	dst = append(dst, ',', '"')
+	dst = append(dst, key...)
+	if !isText(value) {
+		dst = append(dst, `64":"`...)
+		dst = base64.StdEncoding.AppendEncode(dst, []byte(value))
+		return append(dst, '"')
+	}
+	dst = append(dst, `":"`...)
+	from := 0
+	for i := range len(value) {
+		short := escapes[value[i]]
+		if short == 0 {
+			continue
+		}
+		dst = append(dst, value[from:i]...)
+		dst = append(dst, '\\', short)
+		from = i + 1
+	}
+	dst = append(dst, value[from:]...)
+	return append(dst, '"')
+}
+
+// escapes are the characters that a text in JSON has in two bytes.
+var escapes = [256]byte{'"': '"', '\\': '\\', '\n': 'n', '\r': 'r', '\t': 't'}
+
+// isText is true of UTF-8 without control characters but those of lines, so that a line
+// is at most twice as long as what it shows and harmless on a terminal.
+func isText[T ~string | ~[]byte](value T) bool {
+	for i := 0; i < len(value); {
+		c := value[i]
+		switch {
+		case c < ' ' && escapes[c] == 0, c == 0x7f:
+			return false
+		case c < utf8.RuneSelf:
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune([]byte(value[i:min(i+utf8.UTFMax, len(value))]))
+		if r == utf8.RuneError && n == 1 || r < 0xa0 {
+			return false
+		}
+		i += n
+	}
+	return true
+}
