@@ -1,0 +1,140 @@
+//go:build linux
+
+// Command tunnel measures sallyport's relay beside HAProxy and nginx, all of them in front of the same server, on
+// loopback, in turns: each load with each proxy, and then again. It prints a table and writes it to bench/RESULTS.md.
+//
+// It needs haproxy and nginx with its stream module (Debian: apt-get install haproxy nginx libnginx-mod-stream) and
+// leaves out, saying so, whichever is not there.
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == serverCommand {
+		if err := serve(os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "tunnel:", err)
+		os.Exit(1)
+	}
+}
+
+// options are the flags.
+type options struct {
+	rounds int
+	size   int64 // bytes of a bulk transfer
+	idle   int
+	time   time.Duration // of a load that is counted by time
+	cores  int
+	only   string
+	out    string
+}
+
+// spare are the descriptors that a proxy needs beside two for each client: those of pipes, above all.
+const spare = 2100
+
+func run(ctx context.Context) error {
+	var o options
+	gib := 0.0
+	flag.IntVar(&o.rounds, "rounds", 3, "how often each load is run with each proxy")
+	flag.Float64Var(&gib, "gib", 4, "GiB of a bulk transfer")
+	flag.IntVar(&o.idle, "idle", 10_000, "idle connections")
+	flag.DurationVar(&o.time, "time", 3*time.Second, "how long connections are made and closed")
+	flag.IntVar(&o.cores, "cores", 1, "threads of each proxy")
+	flag.StringVar(&o.only, "only", "", "the loads to run, by the beginning of their names")
+	flag.StringVar(&o.out, "out", "bench/RESULTS.md", "the file that the section on tunnels is written to")
+	flag.Parse()
+	o.size = int64(gib * (1 << 30))
+
+	if most := (raiseLimit() - spare) / 2; o.idle > most {
+		fmt.Fprintf(os.Stderr, "%d idle connections in place of %d: a process may have no more descriptors (ulimit -Hn)\n", most, o.idle)
+		o.idle = most
+	}
+	dir, err := os.MkdirTemp("", "tunnel")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	server, err := startServer(ctx)
+	if err != nil {
+		return err
+	}
+	defer server.stop()
+	var proxies []*proxy
+	for _, make := range []func(dir, backend string, o *options) (*proxy, error){direct, haproxy, nginx, sallyport} {
+		p, err := make(dir, server.address, &o)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "left out:", err)
+			continue
+		}
+		if err := p.start(ctx); err != nil {
+			return err
+		}
+		defer p.stop()
+		proxies = append(proxies, p)
+	}
+	results := newResults(proxies)
+	for round := range o.rounds {
+		for _, l := range loads {
+			if !strings.HasPrefix(l.name, o.only) {
+				continue
+			}
+			for _, p := range proxies {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if err := results.add(l, p, &o); err != nil {
+					return fmt.Errorf("%s through %s: %w", l.name, p.name, err)
+				}
+			}
+		}
+		fmt.Fprintf(os.Stderr, "round %d of %d is done\n", round+1, o.rounds)
+	}
+	var text bytes.Buffer
+	results.write(&text, &o)
+	fmt.Print(text.String())
+	return writeSection(o.out, text.Bytes())
+}
+
+const (
+	sectionStart = "<!-- tunnel -->\n"
+	sectionEnd   = "<!-- /tunnel -->\n"
+)
+
+// writeSection puts text in the place of the file's section, or at its end.
+func writeSection(path string, text []byte) error {
+	old, err := os.ReadFile(path)
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, replaceSection(old, text), 0o644)
+}
+
+func replaceSection(old, text []byte) []byte {
+	section := append(append([]byte(sectionStart), text...), sectionEnd...)
+	before, rest, found := bytes.Cut(old, []byte(sectionStart))
+	if !found {
+		return append(old, section...)
+	}
+	_, after, _ := bytes.Cut(rest, []byte(sectionEnd))
+	return append(append(append([]byte{}, before...), section...), after...)
+}
