@@ -460,3 +460,57 @@ func TestAShutdownDoesNotWaitForAMirrorThatDoesNotRead(t *testing.T) {
 		})
 	}
 }
+
+// A bug between the reserving of room and the copy costs one connection and no room.
+func TestABugLeavesNoRoomReserved(t *testing.T) {
+	var first, second *shadow
+	inWorld(t, func(r *Route) {
+		first, second = newShadow(t), newShadow(t)
+		r.Mirrors = []MirrorConfig{{Name: "first", Dial: first.dial, Required: true}, {Name: "second", Dial: second.dial, Required: true, Codec: panicking{newPlain()}}}
+	}, func(w *world) {
+		c := w.client()
+		c.send("Q 1 panic")
+		if got := c.line(); !strings.HasPrefix(got, "<") {
+			t.Errorf("got %q", got)
+		}
+		if n := w.g.Snapshot().Panics; n != 1 {
+			t.Errorf("%d panics", n)
+		}
+		if n := w.g.routes[0].mirrors[0].backlog.held(); n != 0 {
+			t.Errorf("%d bytes are still reserved", n)
+		}
+		w.client().send("Q 2 x")
+		for _, s := range []*shadow{first, second} {
+			if line := s.next().line(); !strings.HasSuffix(line, " x") {
+				t.Errorf("got %q", line)
+			}
+		}
+	})
+}
+
+// panicking is plain with a bug.
+type panicking struct{ *plain }
+
+func (p panicking) AppendWithID(dst []byte, m *protocol.Message, id protocol.ID) ([]byte, error) {
+	if strings.HasSuffix(string(m.Body), "panic") {
+		panic("a bug")
+	}
+	return p.plain.AppendWithID(dst, m, id)
+}
+
+// What comes before the first target is there waits for it.
+func TestAMirrorGetsWhatCameFirst(t *testing.T) {
+	inMirror(t, func(_ *Route, m *MirrorConfig) {
+		dial := m.Dial
+		m.Dial = func(ctx context.Context) (net.Conn, error) {
+			<-time.After(time.Second)
+			return dial(ctx)
+		}
+	}, func(w *world, s *shadow) {
+		w.client().send("Q 7 first")
+		if got := w.mirror(); got.State != "detached" || got.Waiting != 1 {
+			t.Errorf("got %+v", got)
+		}
+		s.next().expect("Q 1 first")
+	})
+}

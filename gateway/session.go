@@ -90,6 +90,7 @@ func (s *Session) Data(own *tunnel.Owner, p []byte) (taken int) {
 // guard ends the Session if its handler panics, and leaves the rest to the shard.
 func (s *Session) guard() {
 	if bug := recover(); bug != nil {
+		s.release()
 		s.close(errBug)
 		panic(bug)
 	}
