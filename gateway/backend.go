@@ -19,12 +19,14 @@ import (
 // read Data first.
 type Backend struct {
 	up  *upstream
+	n   int     // of the upstream's connections
 	w   *worker // of its shard
 	vc  *tunnel.VConn
 	own *tunnel.Owner
 	way *tunnel.OneWay // to the backend
 
 	resume  protocol.Resume
+	skip    int64 // bytes of a result that nobody wants
 	parts   []splitter.Part
 	out     []byte
 	clients []*tunnel.VConn // that got something in this call
@@ -36,9 +38,7 @@ type Backend struct {
 	ended  chan struct{}
 	cause  error // why it ended; readable after ended
 
-	// guarded by the pool's lock
-	taken int // places on it
-	gone  bool
+	place // guarded by the pool's lock
 
 	sendMu  sync.Mutex // above the Ledger's and the Buffer's: requests enter both in one order
 	put     int64      // bytes put into way since the beginning
@@ -50,7 +50,7 @@ type Backend struct {
 
 func newBackend(u *upstream, conn net.Conn, n int) *Backend {
 	r := u.route
-	b := &Backend{up: u, w: r.workers[n%len(r.workers)], ended: make(chan struct{})}
+	b := &Backend{up: u, n: n, w: r.workers[n%len(r.workers)], ended: make(chan struct{})}
 	var tickets uint64
 	if u.rewriter != nil {
 		tickets = u.codec.Traits().Tickets
@@ -69,9 +69,29 @@ func (b *Backend) start() {
 }
 
 // Data sends each result in p to the client that asked for it.
-func (b *Backend) Data(_ *tunnel.Owner, p []byte) (taken int) {
+func (b *Backend) Data(own *tunnel.Owner, p []byte) (taken int) {
 	defer b.guard()
 	for taken < len(p) {
+		if b.skip > 0 {
+			n := min(b.skip, int64(len(p)-taken))
+			b.skip -= n
+			taken += int(n)
+			continue
+		}
+		if b.up.carrying != nil && b.resume == (protocol.Resume{}) {
+			n, stop, err := b.head(own, p[taken:])
+			if err != nil {
+				b.lose(err)
+				return len(p)
+			}
+			taken += n
+			if stop {
+				break
+			}
+			if n > 0 {
+				continue
+			}
+		}
 		advance, frame, err := b.up.codec.Split(p[taken:], false, &b.resume)
 		if err != nil {
 			b.lose(err)
@@ -309,7 +329,7 @@ func (b *Backend) Room(*tunnel.Owner) {}
 // outcome unknown, the others may be sent again later.
 func (b *Backend) lose(cause error) {
 	r := b.up.route
-	r.pool.remove(b)
+	alone := r.pool.remove(b)
 	b.sendMu.Lock()
 	if b.stopped {
 		b.sendMu.Unlock()
@@ -321,7 +341,7 @@ func (b *Backend) lose(cause error) {
 	}
 	b.bundle.stop()
 	b.sendMu.Unlock()
-	sent := b.shut(cause)
+	sent := b.shut(cause, alone)
 	for _, x := range b.ledger.close(nil) {
 		n := protocol.Notice{Class: protocol.Failed, Cause: protocol.BackendLost, Unknown: true}
 		if x.from >= sent {
@@ -334,11 +354,12 @@ func (b *Backend) lose(cause error) {
 	close(b.ended)
 }
 
-// shut closes the connection, for good, and returns how many bytes have left.
-func (b *Backend) shut(cause error) (sent int64) {
+// shut closes the connection, for good, and returns how many bytes have left. Nothing
+// that breaks off looks like an orderly end.
+func (b *Backend) shut(cause error, alone bool) (sent int64) {
 	h := b.vc.Lock()
 	defer h.Unlock()
-	if cause == errDrained && h.Queued() == 0 {
+	if cause == errDrained && !alone && h.Queued() == 0 {
 		h.Close(cause)
 	} else {
 		h.Abort(cause)

@@ -76,6 +76,12 @@ type Limits struct {
 	ConnectionsPerPeer int
 	// Frame is the codec's limit on a frame, which Queue and Tunnel must at least hold; 1 MiB.
 	Frame int
+	// Inline is the bytes of a frame that are held, in protocols whose frames say their
+	// length in front: of a longer one only the head is, and the rest is carried as it
+	// comes. 0: every frame is held whole. At most Frame.
+	Inline int
+	// Carry is the bytes of a body that is carried; 4 GiB.
+	Carry int64
 	// Queue is the bytes that may wait for a client that does not read; 4 MiB, at least two frames.
 	Queue int
 	// Tunnel is the bytes that may wait for a backend connection; 1 MiB, at least two frames.
@@ -91,6 +97,9 @@ type Limits struct {
 type Timeouts struct {
 	// Frame is the time to receive one frame, first byte to last; 10 s.
 	Frame time.Duration
+	// Body is the time to carry a body. If nothing of it moves for Frame it has ended
+	// before; 10 min.
+	Body time.Duration
 	// Idle closes a client without traffic and without an open request; 10 min.
 	Idle time.Duration
 	// Queue is how long a request waits for room towards the backend; 5 s.
@@ -252,13 +261,19 @@ func (r *Route) check(bad func(field, format string, args ...any)) {
 	}{
 		{"in_flight", r.Limits.InFlight}, {"in_flight_total", r.Limits.InFlightTotal}, {"connections", r.Limits.Connections},
 		{"connections_per_peer", r.Limits.ConnectionsPerPeer}, {"frame", r.Limits.Frame}, {"queue", r.Limits.Queue},
-		{"tunnel", r.Limits.Tunnel}, {"gather", r.Limits.Gather}, {"strikes", r.Limits.Strikes},
+		{"inline", r.Limits.Inline}, {"carry", int(r.Limits.Carry)}, {"tunnel", r.Limits.Tunnel}, {"gather", r.Limits.Gather}, {"strikes", r.Limits.Strikes},
 	} {
 		if limit.v < 0 {
 			bad("limits."+limit.field, "must not be negative")
 		}
 	}
 	l := r.Limits.withDefaults()
+	if l.Inline > l.Frame {
+		bad("limits.inline", "%d bytes are more than a frame of at most %d has (limits.frame)", l.Inline, l.Frame)
+	}
+	if l.Inline > 0 {
+		r.checkCarries(bad)
+	}
 	if l.Queue < 2*l.Frame {
 		bad("limits.queue", "%d bytes cannot hold two frames of %d", l.Queue, l.Frame)
 	}
@@ -269,7 +284,7 @@ func (r *Route) check(bad func(field, format string, args ...any)) {
 		field string
 		v     time.Duration
 	}{
-		{"frame", r.Timeouts.Frame}, {"queue", r.Timeouts.Queue}, {"answer", r.Timeouts.Answer},
+		{"frame", r.Timeouts.Frame}, {"body", r.Timeouts.Body}, {"queue", r.Timeouts.Queue}, {"answer", r.Timeouts.Answer},
 		{"connect", r.Timeouts.Connect}, {"linger", r.Timeouts.Linger},
 	} {
 		if timeout.v < 0 {
@@ -288,6 +303,28 @@ func (r *Route) check(bad func(field, format string, args ...any)) {
 	}
 	r.checkMirrors(bad)
 }
+
+// checkCarries says why nothing could be carried although it is wanted.
+func (r *Route) checkCarries(bad func(field, format string, args ...any)) {
+	if !r.Codec.Traits().Carries {
+		bad("limits.inline", "%s, as it is declared, has no heads from which a longer frame could be routed", r.Codec.Traits().Name)
+		return
+	}
+	for i := range r.Backends {
+		if !r.Backends[i].codec(r).Traits().Carries {
+			bad("limits.inline", "what backends[%d] speaks has no heads from which a longer frame could be routed", i)
+		}
+	}
+	carrying := r.Codec.(protocol.Carrying)
+	for _, path := range r.Rules.Paths() {
+		if !carrying.InHead(path) {
+			bad("limits.inline", "a rule looks at %s, which is not in the head of a frame: every frame must be held whole", path)
+		}
+	}
+}
+
+// carries reports whether frames may be carried.
+func (r *Route) carries() bool { return r.Limits.Inline > 0 }
 
 func (b *BackendConfig) check(r *Route, bad func(field, format string, args ...any)) {
 	if b.Address == "" && b.Dial == nil {
@@ -360,6 +397,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.Connections, 10_000)
 	def(&l.ConnectionsPerPeer, l.Connections)
 	def(&l.Frame, 1<<20)
+	def(&l.Carry, 4<<30)
 	def(&l.Queue, max(4<<20, 2*l.Frame))
 	def(&l.Tunnel, max(1<<20, 2*l.Frame))
 	def(&l.Gather, l.Queue/2)
@@ -369,6 +407,7 @@ func (l Limits) withDefaults() Limits {
 
 func (t Timeouts) withDefaults() Timeouts {
 	def(&t.Frame, 10*time.Second)
+	def(&t.Body, 10*time.Minute)
 	def(&t.Idle, 10*time.Minute)
 	def(&t.Queue, 5*time.Second)
 	def(&t.Answer, 30*time.Second)

@@ -75,7 +75,7 @@ func (s *Session) End(_ *tunnel.Owner, err error) {
 		s.due = time.Time{}
 	}
 	if errors.Is(err, io.EOF) {
-		s.drain()
+		s.finishUp()
 		return
 	}
 	if errors.Is(err, tunnel.ErrClosed) {
@@ -84,8 +84,8 @@ func (s *Session) End(_ *tunnel.Owner, err error) {
 	s.close(err)
 }
 
-// drain takes nothing more, and closes the client when everything is answered.
-func (s *Session) drain() {
+// finishUp takes nothing more, and closes the client when everything is answered.
+func (s *Session) finishUp() {
 	if s.state == serving {
 		s.state = sessionMachine.step(s.state, drain)
 	}
@@ -101,6 +101,15 @@ func (s *Session) drainDesk() bool {
 	s.desk.draining = true
 	return s.closeIfDrained(h)
 }
+
+// drain is that of a guest: the gateway is shut down.
+func (s *Session) drain() {
+	s.drainDesk()
+	s.vc.Reenable() // a request that waits for room hears Later
+}
+
+// abort is that of a guest.
+func (s *Session) abort(cause error) { s.closeDesk(cause) }
 
 func (s *Session) closeIfDrained(h *tunnel.Held) bool {
 	if !s.desk.drained(h) {

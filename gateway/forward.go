@@ -11,8 +11,9 @@ import (
 // send takes x, the request m, into the Ledger and puts it on its way. In one step, so
 // that requests are written in the order in which their answers are paired. room is
 // used up, and given back whatever happens. An error of Ledger.add, or of encoding m,
-// leaves x to the caller; after nil x is whoever's who answers it.
-func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel.Reservation) error {
+// leaves x to the caller; after nil x is whoever's who answers it. If m is a head, start
+// has what follows carried.
+func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel.Reservation, start func(head []byte)) error {
 	defer room.Release()
 	b.sendMu.Lock()
 	defer b.sendMu.Unlock()
@@ -30,7 +31,7 @@ func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel
 		w.ticket = b.up.rewriter.AppendTicket(w.ticket[:0], ticket)
 		id = w.ticket
 	}
-	if err := b.forward(w, m, id, room); err != nil {
+	if err := b.forward(w, m, id, room, start); err != nil {
 		b.ledger.drop(ticket)
 		return err
 	}
@@ -41,14 +42,14 @@ func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel
 }
 
 // sendOneWay is send for a message that is not answered.
-func (b *Backend) sendOneWay(w *worker, m *protocol.Message, room *tunnel.Reservation) error {
+func (b *Backend) sendOneWay(w *worker, m *protocol.Message, room *tunnel.Reservation, start func(head []byte)) error {
 	defer room.Release()
 	b.sendMu.Lock()
 	defer b.sendMu.Unlock()
 	if b.stopped {
 		return errLedgerClosed
 	}
-	if err := b.forward(w, m, nil, room); err != nil {
+	if err := b.forward(w, m, nil, room, start); err != nil {
 		return err
 	}
 	b.up.tx.Add(1)
@@ -56,7 +57,18 @@ func (b *Backend) sendOneWay(w *worker, m *protocol.Message, room *tunnel.Reserv
 }
 
 // forward puts m under id on its way, alone or into the bundle. b.sendMu is held.
-func (b *Backend) forward(w *worker, m *protocol.Message, id protocol.ID, room *tunnel.Reservation) error {
+func (b *Backend) forward(w *worker, m *protocol.Message, id protocol.ID, room *tunnel.Reservation, start func(head []byte)) error {
+	if start != nil {
+		head, err := b.up.carrying.AppendHead(w.out[:0], m, id, nil)
+		w.out = head[:0]
+		if err != nil {
+			return err
+		}
+		b.put += int64(len(head)) + m.Rest
+		b.ledger.renew(time.Now().Add(b.up.route.timeouts.Body + b.up.route.timeouts.Answer))
+		start(head)
+		return nil
+	}
 	if b.up.conf.Batch.Max > 1 {
 		body, err := b.up.codec.AppendWithID(w.out[:0], m, id)
 		w.out = body[:0]

@@ -52,12 +52,9 @@ func New(c Config) (*Gateway, error) {
 	for _, conf := range c.Routes {
 		r := newRoute(conf, g.shards, c.Log)
 		g.routes = append(g.routes, r)
-		l, err := listen(&conf)
-		if err != nil {
+		if err := r.listen(&conf); err != nil {
 			errs = multierror.Append(errs, err)
-			continue
 		}
-		r.listener = l
 	}
 	if err := errs.ErrorOrNil(); err != nil {
 		return nil, errors.Join(err, g.closeListeners())
@@ -93,7 +90,7 @@ func (g *Gateway) Serve(ctx context.Context) error {
 		for _, m := range r.mirrors {
 			mirrors.Go(func() { m.keep(mirrorCtx) })
 		}
-		acceptors.Go(func() { r.accept(ctx) })
+		acceptors.Go(func() { r.accept(ctx, r.admit) })
 	}
 
 	select {
@@ -192,10 +189,7 @@ func (g *Gateway) Close() error {
 func (g *Gateway) closeListeners() error {
 	var errs *multierror.Error
 	for _, r := range g.routes {
-		if r.listener == nil {
-			continue
-		}
-		if err := r.listener.Close(); err != nil && !isClosed(err) {
+		if err := r.unlisten(); err != nil {
 			errs = multierror.Append(errs, err)
 		}
 	}
@@ -206,7 +200,7 @@ func (g *Gateway) closeListeners() error {
 func (g *Gateway) Addr(name string) net.Addr {
 	for _, r := range g.routes {
 		if r.conf.Name == name {
-			return r.listener.Addr()
+			return r.address()
 		}
 	}
 	return nil

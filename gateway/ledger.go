@@ -245,6 +245,16 @@ func (l *Ledger) takeOnly(list []*exchange) []*exchange {
 	return l.takeAll(list)
 }
 
+// renew has what is open expire at deadline, and no earlier or later. It is for a
+// connection on which there is only one exchange.
+func (l *Ledger) renew(deadline time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := l.first; i >= 0; i = l.slots[i].next {
+		l.slots[i].deadline = deadline
+	}
+}
+
 // drop takes back an Add, for what was not sent after all.
 func (l *Ledger) drop(ticket uint64) {
 	l.mu.Lock()

@@ -84,19 +84,22 @@ func (t *table) step(s state, e event) state {
 const (
 	greeting state = iota
 	serving
+	carrying
 	draining
 	closed
 )
 
 const (
 	admit event = iota
+	carry
+	carried
 	drain
 	shut
 )
 
 var sessionMachine = compile(SessionTable,
-	[]string{SessionGreeting, SessionServing, SessionDraining, SessionClosed},
-	[]string{sessionAdmit, sessionDrain, sessionClose})
+	[]string{SessionGreeting, SessionServing, SessionCarrying, SessionDraining, SessionClosed},
+	[]string{sessionAdmit, sessionCarry, sessionCarried, sessionDrain, sessionClose})
 
 // The numbers of the exchange's states and events.
 const (

@@ -22,8 +22,8 @@ func TestNumbersAreInTheOrderOfTheNames(t *testing.T) {
 		lastEvent      event
 	}{
 		{"session", sessionMachine,
-			[]string{greeting: "greeting", serving: "serving", draining: "draining", closed: "closed"},
-			[]string{admit: "admit", drain: "drain", shut: "close"}, closed, shut},
+			[]string{greeting: "greeting", serving: "serving", carrying: "carrying", draining: "draining", closed: "closed"},
+			[]string{admit: "admit", carry: "carry", carried: "carried", drain: "drain", shut: "close"}, closed, shut},
 		{"exchange", exchangeMachine,
 			[]string{received: "received", refused: "refused", verified: "verified", queued: "queued", forwarded: "forwarded", waiting: "waiting",
 				answering: "answering", answered: "answered", expired: "expired", failed: "failed", abandoned: "abandoned"},

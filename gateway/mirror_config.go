@@ -45,10 +45,10 @@ const (
 	// MirrorDefault is MirrorLines for a file and MirrorFrames for a connection.
 	MirrorDefault MirrorFormat = iota
 	// MirrorFrames copies the frame that a backend gets. Where results are matched by
-	// Rewrite its ID is a number of the mirror's own.
+	// Rewrite its ID is a number of the mirror's own. A frame that is carried is missed.
 	MirrorFrames
 	// MirrorLines copies one JSON object a line: when, on which route, from whom, and the
-	// message as its client sent it.
+	// message as its client sent it. Of a frame that is carried it has the head.
 	MirrorLines
 )
 
@@ -116,6 +116,9 @@ func (m *MirrorConfig) check(r *Route, bad func(field, format string, args ...an
 	}
 	if m.Results && m.Required {
 		bad("results", "a result never waits, so no copy of it can be required; use a second mirror for results")
+	}
+	if m.Required && !lines && r.carries() {
+		bad("required", "what is carried past limits.inline cannot be copied; use format lines, which says so, or leave out required")
 	}
 	if m.Buffer < 0 {
 		bad("buffer", "must not be negative")

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/base64"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -12,7 +13,7 @@ import (
 //
 //	{"time":"…","route":"orders","peer":"10.0.0.7:4711","what":"request","id":"7","name":"order.place","body":"…"}
 //
-// Id, name and body are those of the protocol, byte for byte, and left out if empty. What
+// Of a body that was carried, "rest" is how many bytes are not here. Id, name and body are those of the protocol, byte for byte, and left out if empty. What
 // is no text stands under id64, name64 or body64, in base64.
 type mirrorLine struct {
 	at         time.Time
@@ -20,6 +21,7 @@ type mirrorLine struct {
 	peer       string
 	what       string // request, one-way or result
 	more       bool   // a part of a result, and not the last one
+	rest       int64  // bytes of the body that were carried, and are not here
 	id         protocol.ID
 	name, body []byte
 }
@@ -34,6 +36,10 @@ func (l *mirrorLine) appendTo(dst []byte) []byte {
 	dst = appendText(dst, "what", l.what)
 	if l.more {
 		dst = append(dst, `,"more":true`...)
+	}
+	if l.rest > 0 {
+		dst = append(dst, `,"rest":`...)
+		dst = strconv.AppendInt(dst, l.rest, 10)
 	}
 	dst = appendText(dst, "id", l.id)
 	dst = appendText(dst, "name", l.name)

@@ -15,6 +15,8 @@ import (
 //	N text        one-way            E id text    failed response K         keep-alive
 //	P id          progress           M id text    part of a response
 //
+// Behind a line that ends in " @n" come n bytes more: such a message has a head.
+//
 // Its notices are "! id class cause outcome" and, for wait, "W id".
 type plain struct {
 	traits protocol.Traits
@@ -37,6 +39,13 @@ func (p *plain) Split(data []byte, atEOF bool, r *protocol.Resume) (int, []byte,
 	switch {
 	case i >= 0 && r.Off+i+1 <= p.max:
 		n := r.Off + i + 1
+		if rest := int(follows(data[:n])); n+rest > p.max {
+			return 0, nil, &protocol.FrameError{Cause: protocol.TooLarge, Reason: protocol.Reason{Off: -1, Rule: "limits.frame"}}
+		} else if len(data) < n+rest {
+			return 0, nil, nil
+		} else {
+			n += rest
+		}
 		return n, data[:n], nil
 	case len(data) > p.max:
 		return 0, nil, &protocol.FrameError{Cause: protocol.TooLarge, Reason: protocol.Reason{Off: -1, Rule: "limits.frame"}}
@@ -80,6 +89,39 @@ func (p *plain) DecodeBody(dir protocol.Direction, body []byte, m *protocol.Mess
 	}
 	return nil
 }
+
+// follows returns how many bytes are behind the line that data begins with.
+func follows(data []byte) int64 {
+	line, _, ok := bytes.Cut(data, []byte("\n"))
+	_, digits, at := bytes.Cut(line, []byte(" @"))
+	n, err := strconv.ParseInt(string(digits), 10, 64)
+	if !ok || !at || err != nil {
+		return 0
+	}
+	return n
+}
+
+func (p *plain) SplitHead(data []byte, inline int) ([]byte, int64, error) {
+	rest := follows(data)
+	n := int64(bytes.IndexByte(data, '\n') + 1)
+	if n == 0 || n+rest <= int64(inline) {
+		return nil, 0, nil
+	}
+	return data[:n], rest, nil
+}
+
+func (p *plain) DecodeHead(dir protocol.Direction, head []byte, rest int64, m *protocol.Message) error {
+	err := p.Decode(dir, head, m)
+	m.Rest = rest
+	return err
+}
+
+func (p *plain) AppendHead(dst []byte, m *protocol.Message, id protocol.ID, _ []byte) ([]byte, error) {
+	dst, err := p.AppendWithID(dst, m, id)
+	return append(dst, '\n'), err
+}
+
+func (p *plain) InHead(string) bool { return true }
 
 func (p *plain) Getter(path string) (protocol.Getter, error) {
 	return nil, fmt.Errorf("no path %q", path)

@@ -6,6 +6,9 @@ import "sync"
 // free on each, and the clients that wait for one. A place is granted to a client that
 // waits before anybody else can take it, so nobody is overtaken and no wake-up is lost.
 // Its lock is a leaf.
+//
+// A request whose body is carried has a connection alone: one is emptied for it, which
+// the others go round. They keep at least one, if there are two.
 type pool struct {
 	balance Balance
 
@@ -14,6 +17,8 @@ type pool struct {
 	turn  int // of the round robin
 	up    int // upstreams whose circuit is not open
 	queue waiters
+	soles waiters // who want a connection alone, and for whom none is being emptied yet
+	apart int     // connections that somebody has alone, or that are being emptied
 }
 
 // waiters is a list of Sessions, the longest waiting first.
@@ -22,14 +27,29 @@ type waiters struct{ first, last *Session }
 // seat is a Session's part of the pool, guarded by the pool's lock.
 type seat struct {
 	waiting    bool
+	alone      bool // it wants a connection alone
+	emptied    *Backend
 	granted    *Backend
 	prev, next *Session
 }
 
-// acquire takes a place on a connection for s. If none is free s waits, and is
-// reenabled when one was granted to it, which the next acquire returns. It is down if
-// there is no backend to wait for.
-func (p *pool) acquire(s *Session) (b *Backend, down bool) {
+// place is a Backend's part of the pool, guarded by the pool's lock.
+type place struct {
+	taken   int      // places that are taken
+	alone   bool     // by one, who has it alone
+	sole    *Session // for whom it is being emptied
+	shunned bool     // it brings a great result: nobody is to wait behind that
+	gone    bool
+}
+
+func (p *place) open(limit int) bool {
+	return p.taken < limit && !p.alone && p.sole == nil && !p.shunned
+}
+
+// acquire takes a place on a connection for s, or all of one. If there is none s waits,
+// and is reenabled when one was granted to it, which the next acquire returns. It is down
+// if there is no backend to wait for.
+func (p *pool) acquire(s *Session, alone bool) (b *Backend, down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if b := s.seat.granted; b != nil {
@@ -39,11 +59,19 @@ func (p *pool) acquire(s *Session) (b *Backend, down bool) {
 		}
 	}
 	if len(p.ready) == 0 && p.up == 0 {
-		p.queue.remove(s)
+		reenable(p.unseat(s))
 		return nil, true
 	}
 	if s.seat.waiting {
 		return nil, false
+	}
+	s.seat.alone = alone
+	if alone {
+		p.soles.push(s)
+		reenable(p.empty(nil))
+		b = s.seat.granted
+		s.seat.granted = nil
+		return b, false
 	}
 	if p.queue.first == nil {
 		if b := p.choose(s); b != nil {
@@ -63,7 +91,7 @@ func (p *pool) choose(s *Session) *Backend {
 	p.turn++
 	for i := range p.ready {
 		b := p.ready[(p.turn+i)%len(p.ready)]
-		if b.taken >= b.up.conf.InFlight {
+		if !b.open(b.up.conf.InFlight) {
 			continue
 		}
 		own := b.w == s.w
@@ -80,38 +108,121 @@ func (p *pool) choose(s *Session) *Backend {
 // release gives a place on b back.
 func (p *pool) release(b *Backend) {
 	p.mu.Lock()
-	s := p.give(b)
-	p.mu.Unlock()
-	if s != nil {
-		s.vc.Reenable()
+	if b.gone {
+		p.mu.Unlock()
+		return
 	}
+	b.taken--
+	if s := p.queue.first; s != nil && p.soles.first == nil && b.sole == nil && b.taken == b.up.conf.InFlight-1 && b.open(b.up.conf.InFlight) {
+		p.grant(s, b) // the usual case, without a list
+		p.mu.Unlock()
+		s.vc.Reenable()
+		return
+	}
+	woken := p.fill(b, nil)
+	p.mu.Unlock()
+	reenable(woken)
 }
 
-// give passes a place on b to the first that waits and returns him, or frees it.
-func (p *pool) give(b *Backend) *Session {
-	if b.gone {
-		return nil
+// fill grants what is free on b to those who wait, and appends them to woken.
+func (p *pool) fill(b *Backend, woken []*Session) []*Session {
+	if s := b.sole; s != nil {
+		if b.taken == 0 {
+			b.sole, s.seat.emptied, s.seat.waiting = nil, nil, false
+			b.taken, b.alone, s.seat.granted = 1, true, b
+			woken = append(woken, s)
+		}
+		return woken
 	}
-	s := p.queue.first
-	if s == nil {
-		b.taken--
-		return nil
+	for p.queue.first != nil && b.open(b.up.conf.InFlight) {
+		s := p.queue.first
+		p.grant(s, b)
+		woken = append(woken, s)
 	}
+	return p.empty(woken)
+}
+
+// grant takes a place on b for the first that waits.
+func (p *pool) grant(s *Session, b *Backend) {
 	p.queue.remove(s)
+	b.taken++
 	s.seat.granted = b
-	return s
+}
+
+// empty has connections emptied for those who want one alone, and appends who has got
+// one at once to woken.
+func (p *pool) empty(woken []*Session) []*Session {
+	for p.soles.first != nil && p.apart < max(1, len(p.ready)-1) {
+		var best *Backend
+		for _, b := range p.ready {
+			if !b.alone && b.sole == nil && !b.shunned && (best == nil || b.taken < best.taken) {
+				best = b
+			}
+		}
+		if best == nil {
+			return woken
+		}
+		s := p.soles.first
+		p.soles.remove(s)
+		p.apart++
+		best.sole, s.seat.emptied, s.seat.waiting = s, best, true
+		woken = p.fill(best, woken)
+	}
+	return woken
 }
 
 // leave says that s wants nothing any more.
 func (p *pool) leave(s *Session) {
 	p.mu.Lock()
-	p.queue.remove(s)
+	woken := p.unseat(s)
 	b := s.seat.granted
 	s.seat.granted = nil
 	p.mu.Unlock()
+	reenable(woken)
 	if b != nil {
 		p.release(b)
 	}
+}
+
+// unseat has s wait no longer. It returns to whom a place was granted that was kept for s.
+func (p *pool) unseat(s *Session) []*Session {
+	b := s.seat.emptied
+	switch {
+	case b != nil:
+		b.sole, s.seat.emptied, s.seat.waiting = nil, nil, false
+		p.apart--
+		return p.fill(b, nil)
+	case s.seat.alone:
+		p.soles.remove(s)
+	default:
+		p.queue.remove(s)
+	}
+	return nil
+}
+
+// share lets others onto a connection that somebody had alone.
+func (p *pool) share(b *Backend) {
+	p.mu.Lock()
+	var woken []*Session
+	if b.alone && !b.gone {
+		b.alone = false
+		p.apart--
+		woken = p.fill(b, nil)
+	}
+	p.mu.Unlock()
+	reenable(woken)
+}
+
+// shun has nobody come to b, or ends that.
+func (p *pool) shun(b *Backend, on bool) {
+	p.mu.Lock()
+	b.shunned = on
+	var woken []*Session
+	if !on && !b.gone {
+		woken = p.fill(b, nil)
+	}
+	p.mu.Unlock()
+	reenable(woken)
 }
 
 // add makes the places of b available, unless b has ended already.
@@ -122,28 +233,34 @@ func (p *pool) add(b *Backend) {
 		return
 	}
 	p.ready = append(p.ready, b)
-	var granted []*Session
-	for b.taken < b.up.conf.InFlight && p.queue.first != nil {
-		b.taken++
-		granted = append(granted, p.give(b))
-	}
+	woken := p.fill(b, nil)
 	p.mu.Unlock()
-	reenable(granted)
+	reenable(woken)
 }
 
-// remove takes the places of b away, those that were granted too.
-func (p *pool) remove(b *Backend) {
+// remove takes the places of b away, those that were granted too. It reports whether
+// somebody had b alone, who may be in the middle of a body.
+func (p *pool) remove(b *Backend) (alone bool) {
 	p.mu.Lock()
+	alone = b.alone
+	if (b.alone || b.sole != nil) && !b.gone {
+		p.apart--
+	}
 	b.gone = true
+	if s := b.sole; s != nil {
+		b.sole, s.seat.emptied, s.seat.waiting = nil, nil, false
+		p.soles.push(s)
+	}
 	for i, o := range p.ready {
 		if o == b {
 			p.ready = append(p.ready[:i], p.ready[i+1:]...)
 			break
 		}
 	}
-	down := p.giveUp()
+	down := append(p.empty(nil), p.giveUp()...)
 	p.mu.Unlock()
 	reenable(down)
+	return alone
 }
 
 // circuit says that an upstream's circuit was opened or closed.
@@ -159,16 +276,20 @@ func (p *pool) circuit(open bool) {
 	reenable(down)
 }
 
-// giveUp empties the queue if there is no backend to wait for, and returns who was in it.
+// giveUp empties the queues if there is no backend to wait for, and returns who was in it.
 func (p *pool) giveUp() (down []*Session) {
-	for p.up == 0 && len(p.ready) == 0 && p.queue.first != nil {
-		down = append(down, p.queue.first)
-		p.queue.remove(p.queue.first)
+	if p.up > 0 || len(p.ready) > 0 {
+		return nil
+	}
+	for _, q := range [...]*waiters{&p.queue, &p.soles} {
+		for q.first != nil {
+			down = append(down, q.first)
+			q.remove(q.first)
+		}
 	}
 	return down
 }
 
-// reenable is called without the pool's lock.
 func reenable(list []*Session) {
 	for _, s := range list {
 		s.vc.Reenable()

@@ -1,11 +1,7 @@
 package gateway
 
 import (
-	"context"
-	"fmt"
 	"net"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -18,6 +14,7 @@ import (
 
 // route is one door of a running Gateway.
 type route struct {
+	door
 	conf      Route
 	limits    Limits
 	timeouts  Timeouts
@@ -25,24 +22,16 @@ type route struct {
 	mode      protocol.Mode
 	codec     protocol.Codec
 	batching  protocol.Batching // nil: there are no batches
+	carrying  protocol.Carrying // nil: nothing is carried
 	splitter  splitter.Splitter // nil: there are no batches
 	ordered   bool              // a client pairs answers by order
 	echo      bool              // notices give back more of the request than its ID
-	listener  net.Listener
-	workers   []*worker // one for each shard
+	workers   []*worker         // one for each shard
 	upstreams []*upstream
 	mirrors   []*mirror
 	results   bool // a mirror wants them
 	pool      pool
 	counters  counters
-	logger    *logrus.Entry
-
-	draining atomic.Bool // set under mu
-
-	mu       sync.Mutex
-	sessions map[*Session]struct{}
-	peers    map[string]int // connections by address
-	empty    chan struct{}  // closed when draining and the last Session has left
 }
 
 // worker is what the handlers of one route share on one shard: memory that is good until
@@ -64,14 +53,15 @@ type worker struct {
 
 func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 	r := &route{conf: conf, limits: conf.Limits.withDefaults(), timeouts: conf.Timeouts.withDefaults(), wait: conf.Wait, mode: conf.mode(),
-		codec: conf.Codec, splitter: splitter.New(conf.Codec), sessions: map[*Session]struct{}{}, peers: map[string]int{}, empty: make(chan struct{})}
+		codec: conf.Codec, splitter: splitter.New(conf.Codec)}
 	def(&r.conf.RetryAfter, time.Second)
 	r.batching, _ = r.codec.(protocol.Batching)
+	if conf.carries() {
+		r.carrying, _ = r.codec.(protocol.Carrying)
+	}
 	traits := r.codec.Traits()
 	r.ordered, r.echo = traits.Ordered, traits.Echo
-	if log != nil {
-		r.logger = log.WithField("route", conf.Name)
-	}
+	r.build(&conf, r.limits, log)
 	for _, shard := range shards {
 		w := &worker{shard: shard, checker: passAll{}, copies: make([][]byte, len(conf.Mirrors))}
 		if conf.Rules != nil {
@@ -115,39 +105,11 @@ func (w *worker) flush() {
 	w.touched = w.touched[:0]
 }
 
-// accept takes clients from the listener until it is closed.
-func (r *route) accept(ctx context.Context) {
-	const first, last = 5 * time.Millisecond, time.Second
-	for pause := first; ; {
-		conn, err := r.listener.Accept()
-		if err == nil {
-			pause = first
-			r.admit(conn)
-			continue
-		}
-		if ctx.Err() != nil || isClosed(err) {
-			return
-		}
-		// Descriptors or memory have run out: others may end meanwhile.
-		if r.logger != nil {
-			r.logger.WithError(err).Error("cannot accept connections; trying again")
-		}
-		t := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return
-		case <-t.C:
-		}
-		pause = min(2*pause, last)
-	}
-}
-
 // admit makes a Session of a new connection, or turns it away.
 func (r *route) admit(conn net.Conn) {
 	peer := conn.RemoteAddr().String()
 	s := &Session{route: r, peer: peer, began: time.Now(), w: r.lightest()}
-	if full, ok := r.enter(s); !ok {
+	if full, ok := r.enter(s, peer); !ok {
 		r.counters.limits[full].Add(1)
 		r.turnAway(conn)
 		return
@@ -173,22 +135,6 @@ func (r *route) lightest() *worker {
 	return best
 }
 
-// enter counts s in. It returns the limit that it would exceed, and false.
-func (r *route) enter(s *Session) (limit, bool) {
-	host := hostOf(s.peer)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case len(r.sessions) >= r.limits.Connections:
-		return limitConnections, false
-	case r.peers[host] >= r.limits.ConnectionsPerPeer:
-		return limitPerPeer, false
-	}
-	r.sessions[s] = struct{}{}
-	r.peers[host]++
-	return 0, true
-}
-
 // ready tells a Session that came while the route was being drained.
 func (r *route) ready(s *Session) {
 	if r.draining.Load() {
@@ -203,24 +149,6 @@ func (r *route) leave(s *Session, cause error) {
 	}
 }
 
-func (r *route) forget(s *Session) bool {
-	host := hostOf(s.peer)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if s.left {
-		return false
-	}
-	s.left = true
-	delete(r.sessions, s)
-	if r.peers[host]--; r.peers[host] == 0 {
-		delete(r.peers, host)
-	}
-	if r.draining.Load() && len(r.sessions) == 0 {
-		close(r.empty)
-	}
-	return true
-}
-
 // turnAway answers a connection for which there is no room, and closes it.
 func (r *route) turnAway(conn net.Conn) {
 	frame := r.say(nil, nil, &protocol.Notice{Class: protocol.Later, Cause: protocol.Busy, RetryAfter: r.conf.RetryAfter})
@@ -229,37 +157,6 @@ func (r *route) turnAway(conn net.Conn) {
 		_, _ = conn.Write(frame)
 	}
 	_ = conn.Close()
-}
-
-// drain has every Session end once its open requests are answered.
-func (r *route) drain() {
-	r.mu.Lock()
-	r.draining.Store(true)
-	all := make([]*Session, 0, len(r.sessions))
-	for s := range r.sessions {
-		all = append(all, s)
-	}
-	if len(all) == 0 {
-		close(r.empty)
-	}
-	r.mu.Unlock()
-	for _, s := range all {
-		s.drainDesk()
-		s.vc.Reenable() // a request that waits for room hears Later
-	}
-}
-
-// abort closes every Session that is left.
-func (r *route) abort(cause error) {
-	r.mu.Lock()
-	all := make([]*Session, 0, len(r.sessions))
-	for s := range r.sessions {
-		all = append(all, s)
-	}
-	r.mu.Unlock()
-	for _, s := range all {
-		s.closeDesk(cause)
-	}
 }
 
 // open and close frame an answer to x; for a member of a batch there is nothing to frame.
@@ -333,12 +230,10 @@ func appendReply(dst []byte, codec protocol.Codec, m *protocol.Message) ([]byte,
 
 func (r *route) snapshot() RouteSnapshot {
 	s := RouteSnapshot{Name: r.conf.Name, Counters: r.counters.snapshot()}
-	if r.listener != nil {
-		s.Listen = r.listener.Addr().String()
+	if a := r.address(); a != nil {
+		s.Listen = a.String()
 	}
-	r.mu.Lock()
-	s.Clients = len(r.sessions)
-	r.mu.Unlock()
+	s.Clients = r.clients()
 	for _, u := range r.upstreams {
 		s.Backends = append(s.Backends, u.snapshot())
 	}
@@ -346,25 +241,4 @@ func (r *route) snapshot() RouteSnapshot {
 		s.Mirrors = append(s.Mirrors, m.snapshot())
 	}
 	return s
-}
-
-// hostOf returns the host of "host:port", or all of it.
-func hostOf(address string) string {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return address
-	}
-	return host
-}
-
-func listen(conf *Route) (net.Listener, error) {
-	if conf.Listener != nil {
-		return conf.Listener, nil
-	}
-	network, address := splitAddress(conf.Listen)
-	l, err := net.Listen(network, address)
-	if err != nil {
-		return nil, fmt.Errorf("route %s: %w", conf.Name, err)
-	}
-	return l, nil
 }

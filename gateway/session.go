@@ -21,6 +21,7 @@ type Session struct {
 
 	state   state
 	resume  protocol.Resume
+	skip    int64     // bytes of a body that nobody wants
 	due     time.Time // when the frame that has begun must be whole; zero: none has
 	strikes int       // refusals in a row
 	held    held
@@ -31,7 +32,6 @@ type Session struct {
 
 	desk desk // guarded by vc
 	seat seat // guarded by the pool
-	left bool // guarded by the route
 }
 
 // held is the request that a Session could not pass on for lack of room: its frame is
@@ -62,7 +62,25 @@ var (
 func (s *Session) Data(own *tunnel.Owner, p []byte) (taken int) {
 	defer s.guard()
 	whole, blocked := false, false
-	for taken < len(p) && s.state != closed && !s.over {
+	for taken < len(p) && s.state != closed && s.state != carrying && !s.over {
+		if s.skip > 0 {
+			n := min(s.skip, int64(len(p)-taken))
+			s.skip -= n
+			taken += int(n)
+			continue
+		}
+		if s.route.carrying != nil && s.resume == (protocol.Resume{}) {
+			n, stop := s.head(own, p[taken:])
+			taken += n
+			if stop {
+				blocked = s.held.on || s.held.notice != nil
+				break
+			}
+			if n > 0 {
+				whole = true
+				continue
+			}
+		}
 		advance, frame, err := s.route.codec.Split(p[taken:], false, &s.resume)
 		if err != nil {
 			s.outOfStep(err)
@@ -82,7 +100,9 @@ func (s *Session) Data(own *tunnel.Owner, p []byte) (taken int) {
 		whole = true
 	}
 	s.w.flush()
-	s.watch(own, whole, blocked, len(p)-taken)
+	if s.state != carrying { // what follows is the tunnel's
+		s.watch(own, whole, blocked, len(p)-taken)
+	}
 	s.wake()
 	return taken
 }
@@ -112,6 +132,11 @@ func (s *Session) wake() {
 // of its bytes.
 func (s *Session) watch(own *tunnel.Owner, whole, blocked bool, left int) {
 	switch {
+	case s.skip > 0:
+		if whole || s.due.IsZero() {
+			s.due = time.Now().Add(s.route.timeouts.Body)
+			own.Wake(s.due)
+		}
 	case left == 0 || blocked || s.state == closed:
 		s.due = time.Time{}
 	case whole || s.due.IsZero():
@@ -271,7 +296,7 @@ func (s *Session) accept(own *tunnel.Owner, m *protocol.Message, g *gather) (boo
 		b := s.held.backend
 		if b == nil {
 			var down bool
-			if b, down = r.pool.acquire(s); down {
+			if b, down = r.pool.acquire(s, m.Rest > 0); down {
 				return false, s.notice(protocol.Later, protocol.BackendDown)
 			}
 			if b == nil {
@@ -328,10 +353,12 @@ func (s *Session) accept(own *tunnel.Owner, m *protocol.Message, g *gather) (boo
 func (s *Session) send(own *tunnel.Owner, b *Backend, m *protocol.Message, g *gather, room *tunnel.Reservation, now time.Time) (bool, error) {
 	r := s.route
 	if m.Kind == protocol.OneWay {
-		if err := b.sendOneWay(s.w, m, room); err != nil {
+		if err := b.sendOneWay(s.w, m, room, s.starter(own, b, m)); err != nil {
 			return false, err
 		}
-		r.pool.release(b)
+		if m.Rest == 0 {
+			r.pool.release(b)
+		}
 		r.counters.forwarded.Add(1)
 		r.counters.answered.Add(1)
 		return true, nil
@@ -356,7 +383,7 @@ func (s *Session) send(own *tunnel.Owner, b *Backend, m *protocol.Message, g *ga
 	}
 	r.counters.forwarded.Add(1)
 	r.counters.inFlight.Add(1)
-	if err := b.send(s.w, x, m, room); err != nil {
+	if err := b.send(s.w, x, m, room, s.starter(own, b, m)); err != nil {
 		r.counters.forwarded.Add(^uint64(0))
 		r.counters.inFlight.Add(-1)
 		return false, err

@@ -24,11 +24,13 @@ type Counters struct {
 	Queued    int64  `json:"queued"`    // now waiting for room
 	InFlight  int64  `json:"in_flight"` // now at a backend
 
-	Notices map[string]uint64 `json:"notices"` // by class
-	Waits   uint64            `json:"waits"`   // wait notices sent
-	Batches uint64            `json:"batches"` // requests that came as batches of a client
-	Bundles uint64            `json:"bundles"` // batches sent to backends
-	Split   uint64            `json:"split"`   // responses of a backend that held several results
+	Notices map[string]uint64 `json:"notices"`     // by class
+	Waits   uint64            `json:"waits"`       // wait notices sent
+	Batches uint64            `json:"batches"`     // requests that came as batches of a client
+	Bundles uint64            `json:"bundles"`     // batches sent to backends
+	Split   uint64            `json:"split"`       // responses of a backend that held several results
+	Carried uint64            `json:"carried"`     // requests and results of which only the head was held
+	Cut     uint64            `json:"carried_cut"` // of these, the ones that did not come to their end
 
 	Late    uint64 `json:"late"`    // answers after their timeout, dropped
 	Doubled uint64 `json:"doubled"` // second answers, dropped
@@ -105,6 +107,8 @@ const (
 	limitQueueBytes
 	limitQueueTime
 	limitAnswerTime
+	limitBodyTime
+	limitInline
 	limitGather
 	limitStrikes
 	limitBackendStrikes
@@ -112,7 +116,7 @@ const (
 )
 
 var limitNames = [numLimits]string{"frame", "frame_time", "idle", "in_flight", "in_flight_total", "connections", "connections_per_peer",
-	"queue", "queue_time", "answer_time", "gather", "strikes", "backend_strikes"}
+	"queue", "queue_time", "answer_time", "body_time", "inline", "gather", "strikes", "backend_strikes"}
 
 // counters is what is behind Counters while a route runs.
 type counters struct {
@@ -121,6 +125,7 @@ type counters struct {
 
 	notices                            [protocol.NumClasses]atomic.Uint64
 	waits, batches, bundles, split     atomic.Uint64
+	carried, cutBodies                 atomic.Uint64
 	late, doubled, unknown, unasked    atomic.Uint64
 	malformed, outOfStep, foreign, cut atomic.Uint64
 	observed, warned                   atomic.Uint64
@@ -134,6 +139,7 @@ func (c *counters) snapshot() Counters {
 		Queued: c.queued.Load(), InFlight: c.inFlight.Load(),
 		Notices: map[string]uint64{}, Limits: map[string]uint64{},
 		Waits: c.waits.Load(), Batches: c.batches.Load(), Bundles: c.bundles.Load(), Split: c.split.Load(),
+		Carried: c.carried.Load(), Cut: c.cutBodies.Load(),
 		Late: c.late.Load(), Doubled: c.doubled.Load(), Unknown: c.unknown.Load(), Unasked: c.unasked.Load(),
 		Malformed: c.malformed.Load(), OutOfStep: c.outOfStep.Load(), WrongProtocol: c.foreign.Load(), Truncated: c.cut.Load(),
 		Observed: c.observed.Load(), Warned: c.warned.Load(),

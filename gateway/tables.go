@@ -11,20 +11,26 @@ import (
 const (
 	SessionGreeting = "greeting"
 	SessionServing  = "serving"
+	SessionCarrying = "carrying"
 	SessionDraining = "draining"
 	SessionClosed   = "closed"
 
-	sessionAdmit = "admit"
-	sessionDrain = "drain"
-	sessionClose = "close"
+	sessionAdmit   = "admit"
+	sessionCarry   = "carry"
+	sessionCarried = "carried"
+	sessionDrain   = "drain"
+	sessionClose   = "close"
 )
 
 // SessionTable is the machine of a client connection. It is greeting until it belongs
-// to its shard, and draining once no more requests are taken and open ones are answered.
+// to its shard, carrying while the tunnel moves the body of a request, and draining once
+// no more requests are taken and open ones are answered.
 var SessionTable = fsm.Events{
 	{Name: sessionAdmit, Src: []string{SessionGreeting}, Dst: SessionServing},
+	{Name: sessionCarry, Src: []string{SessionServing}, Dst: SessionCarrying},
+	{Name: sessionCarried, Src: []string{SessionCarrying}, Dst: SessionServing},
 	{Name: sessionDrain, Src: []string{SessionServing}, Dst: SessionDraining},
-	{Name: sessionClose, Src: []string{SessionGreeting, SessionServing, SessionDraining}, Dst: SessionClosed},
+	{Name: sessionClose, Src: []string{SessionGreeting, SessionServing, SessionCarrying, SessionDraining}, Dst: SessionClosed},
 }
 
 // The states and events of a backend connection.
@@ -33,6 +39,7 @@ const (
 	BackendDialing    = "dialing"
 	BackendSigningOn  = "signing-on"
 	BackendReady      = "ready"
+	BackendCarrying   = "carrying"
 	BackendDraining   = "draining"
 	BackendBackingOff = "backing-off"
 	BackendClosed     = "closed"
@@ -40,6 +47,8 @@ const (
 	backendDial    = "dial"
 	backendConnect = "connect"
 	backendSignOn  = "sign-on"
+	backendCarry   = "carry"
+	backendCarried = "carried"
 	backendDrain   = "drain"
 	backendLose    = "lose"
 	backendClose   = "close"
@@ -51,9 +60,11 @@ var BackendTable = fsm.Events{
 	{Name: backendDial, Src: []string{BackendIdle, BackendBackingOff}, Dst: BackendDialing},
 	{Name: backendConnect, Src: []string{BackendDialing}, Dst: BackendSigningOn},
 	{Name: backendSignOn, Src: []string{BackendSigningOn}, Dst: BackendReady},
-	{Name: backendLose, Src: []string{BackendDialing, BackendSigningOn, BackendReady}, Dst: BackendBackingOff},
-	{Name: backendDrain, Src: []string{BackendReady}, Dst: BackendDraining},
-	{Name: backendClose, Src: []string{BackendIdle, BackendDialing, BackendSigningOn, BackendReady, BackendDraining, BackendBackingOff}, Dst: BackendClosed},
+	{Name: backendCarry, Src: []string{BackendReady}, Dst: BackendCarrying},
+	{Name: backendCarried, Src: []string{BackendCarrying}, Dst: BackendReady},
+	{Name: backendLose, Src: []string{BackendDialing, BackendSigningOn, BackendReady, BackendCarrying}, Dst: BackendBackingOff},
+	{Name: backendDrain, Src: []string{BackendReady, BackendCarrying}, Dst: BackendDraining},
+	{Name: backendClose, Src: []string{BackendIdle, BackendDialing, BackendSigningOn, BackendReady, BackendCarrying, BackendDraining, BackendBackingOff}, Dst: BackendClosed},
 }
 
 // The states and events of a request.

@@ -22,6 +22,7 @@ type upstream struct {
 	rewriter protocol.Rewriter // nil: it is none
 	batching protocol.Batching // nil: it is none
 	splitter splitter.Splitter // nil: there are no batches
+	carrying protocol.Carrying // nil: nothing is carried
 	breaker  breaker
 	links    []*machine // one for each connection, over all its generations
 
@@ -33,6 +34,9 @@ func newUpstream(r *route, conf BackendConfig) *upstream {
 	u := &upstream{route: r, conf: conf, codec: conf.Codec, splitter: splitter.New(conf.Codec)}
 	u.rewriter, _ = u.codec.(protocol.Rewriter)
 	u.batching, _ = u.codec.(protocol.Batching)
+	if r.carrying != nil {
+		u.carrying = u.codec.(protocol.Carrying) // Check has seen to it
+	}
 	u.breaker = breaker{Circuit: conf.Circuit, Backoff: conf.Backoff, changed: r.pool.circuit}
 	for range conf.Connections {
 		u.links = append(u.links, newMachine(BackendIdle, BackendTable))
@@ -117,6 +121,12 @@ func (u *upstream) dial(ctx context.Context, n int) (*Backend, error) {
 		_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3})
 	}
 	return newBackend(u, conn, n), nil
+}
+
+// link moves the machine of b on, between ready and carrying. If b has ended meanwhile it
+// stays where it is.
+func (u *upstream) link(b *Backend, event string) {
+	_ = u.links[b.n].fire(context.Background(), event)
 }
 
 // fire moves the machine of a connection on. That the table does not allow it is a bug,

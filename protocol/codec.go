@@ -68,6 +68,8 @@ type Traits struct {
 	Ordered bool
 	// Batches is true of a Batching codec whose declaration does have batches.
 	Batches bool
+	// Carries is true of a Carrying codec whose declaration does have heads.
+	Carries bool
 	// Wait is the kind of wait notice that the protocol has.
 	Wait Wait
 	// Says tells for each Class whether AppendNotice has words for it.
@@ -185,6 +187,23 @@ type Batching interface {
 	Members(m *Message, bodies [][]byte) ([][]byte, error)
 	// AppendBatch appends the body of a batch of bodies, of which there is at least one.
 	AppendBatch(dst []byte, bodies [][]byte) ([]byte, error)
+}
+
+// Carrying is a Codec of frames that can be longer than what is held in memory. The first bytes of such a frame, its
+// head, say how long it is, and hold all that is needed to judge, to route and to answer it. The rest is carried unseen.
+type Carrying interface {
+	// SplitHead looks at the frame that data begins with. If it is longer than inline bytes it returns its head, which
+	// aliases data, and how many bytes follow that; head is nil as long as data has less than all of it. Rest is 0 if the
+	// frame is no longer than that, or if it cannot be told yet: Split then decides. An error is a *FrameError.
+	SplitHead(data []byte, inline int) (head []byte, rest int64, err error)
+	// DecodeHead is Decode for a head that rest bytes follow. What does not stand in the head is not there, and is not
+	// missed.
+	DecodeHead(dir Direction, head []byte, rest int64, m *Message) error
+	// AppendHead appends the head of a frame that holds m, which DecodeHead has read, under another ID, with as many bytes
+	// to follow. An empty id leaves the one that it has. It fails if they do not fit the framing. Head is as for OpenFrame.
+	AppendHead(dst []byte, m *Message, id ID, head []byte) ([]byte, error)
+	// InHead reports whether a Getter of path finds in a head what it would find in the whole frame.
+	InHead(path string) bool
 }
 
 // Sessioning is a Codec whose protocol has traffic of the connection itself, which

@@ -15,6 +15,9 @@ type Message struct {
 	// Frame is the message as it came, Body the frame less its framing. Of a message
 	// that was decoded by DecodeBody both are the body.
 	Frame, Body []byte
+	// Rest is the number of bytes of the frame that are not in Frame, because the message was decoded from its head alone
+	// (see Carrying). Body then ends where the head does.
+	Rest int64
 	// Head is what the framing of a request says that the framing of its answer must
 	// give back, such as a TPDU's addresses. Nil in most protocols.
 	Head []byte

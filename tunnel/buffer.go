@@ -18,6 +18,8 @@ type buffer struct {
 	dropped  bool      // nothing more is written either
 	missed   bool      // somebody found no room
 	room     bool      // and now there is some
+	claim    *claim    // of a tunnel that has the buffer to itself; nil: anyone puts
+	feed     *feed     // what the connection writes after what is in here; nil: nothing
 }
 
 // cursor is one reader's place. Only that reader moves it.
@@ -26,6 +28,8 @@ type cursor struct {
 	off   int    // in block
 	pos   int64  // bytes passed
 	tried int64  // of those before it, given to a write that may not be over
+	busy  bool   // some bytes are pinned
+	leave bool   // it goes when they are not any more
 	gone  bool
 }
 
@@ -41,12 +45,16 @@ var waitings = sync.Pool{New: func() any { return &waiting{set: make(map[*VConn]
 type easing struct {
 	room bool     // the connection that the buffer leads to: its Handler's Room is due
 	who  *waiting // sources
+	flow *flow    // the tunnel
 }
 
 // send wakes them. vc is the connection that the buffer leads to.
 func (e easing) send(vc *VConn) {
 	if e.room {
 		vc.rouse()
+	}
+	if e.flow != nil {
+		e.flow.wake()
 	}
 	if e.who == nil {
 		return
@@ -67,7 +75,7 @@ func (b *buffer) put(p []byte) error {
 	if err := b.admit(len(p)); err != nil {
 		return err
 	}
-	b.append(p)
+	b.add(p)
 	return nil
 }
 
@@ -78,7 +86,7 @@ func (b *buffer) putFrom(p []byte, from *VConn) error {
 	err := b.admit(len(p))
 	switch err {
 	case nil:
-		b.append(p)
+		b.add(p)
 	case ErrFull:
 		b.note(from)
 	}
@@ -112,7 +120,7 @@ func (b *buffer) spend(p []byte) error {
 		return b.err
 	}
 	b.reserved -= len(p)
-	b.append(p)
+	b.add(p)
 	return nil
 }
 
@@ -132,7 +140,11 @@ func (b *buffer) end(cause error) easing {
 	if b.err == nil || b.err == ErrWriteClosed {
 		b.err = cause
 	}
-	return b.dismissed()
+	e := b.dismissed()
+	if b.claim != nil {
+		e.flow = b.claim.flow
+	}
+	return e
 }
 
 // drop has nothing more pinned: what has not left by now never will.
@@ -149,11 +161,11 @@ func (b *buffer) dismiss() easing {
 	return b.dismissed()
 }
 
-// queued returns the bytes that the slowest cursor has before it.
+// queued returns the bytes that the slowest cursor has before it, and those that were put aside.
 func (b *buffer) queued() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.fill()
+	return b.fill() + b.apart()
 }
 
 // fault returns why nothing more is put, or nil.
@@ -161,6 +173,13 @@ func (b *buffer) fault() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.err
+}
+
+// owe has the Handler told that there is room.
+func (b *buffer) owe() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.room = true
 }
 
 // take returns the fill and whether Room is due, once.
@@ -175,7 +194,8 @@ func (b *buffer) take() (fill int, room bool) {
 func (b *buffer) pin(c *cursor, dst [][]byte, limit int) [][]byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.dropped {
+	c.busy = false
+	if b.dropped || c.gone || c.leave {
 		return dst
 	}
 	off := c.off
@@ -193,14 +213,15 @@ func (b *buffer) pin(c *cursor, dst [][]byte, limit int) [][]byte {
 	for _, p := range dst {
 		c.tried += int64(len(p))
 	}
+	c.busy = len(dst) > 0
 	return dst
 }
 
 // unpin says that the write of what was pinned is over, and that nothing left but what c has passed.
-func (b *buffer) unpin(c *cursor) {
+func (b *buffer) unpin(c *cursor) easing {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	c.tried = c.pos
+	return b.unpinned(c)
 }
 
 // left returns how many of the bytes ever put have left over c, those of a write that is not over included.
@@ -210,40 +231,35 @@ func (b *buffer) left(c *cursor) int64 {
 	return max(c.pos, c.tried)
 }
 
+// wrote is advance and unpin: the write is over, and n bytes of it have left.
+func (b *buffer) wrote(c *cursor, n int) easing {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.move(c, n)
+	if c.leave {
+		return b.unpinned(c)
+	}
+	c.tried, c.busy = c.pos, false
+	return b.eased()
+}
+
 // advance moves c over n bytes.
 func (b *buffer) advance(c *cursor, n int) easing {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	c.pos += int64(n)
-	for n > 0 {
-		k := c.block
-		step := min(n, k.n-c.off)
-		c.off += step
-		n -= step
-		if c.off == k.n && k.next != nil {
-			c.block, c.off = k.next, 0
-			b.unref(k)
-		}
-	}
-	b.passed()
+	b.move(c, n)
 	return b.eased()
 }
 
-// quit takes c away, with all that only it needed.
+// quit takes c away, with all that only it needed, once nothing before it is pinned any more.
 func (b *buffer) quit(c *cursor) easing {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if c.gone {
+	if c.busy {
+		c.leave = true
 		return easing{}
 	}
-	for k := c.block; k != nil; {
-		next := k.next
-		b.unref(k)
-		k = next
-	}
-	c.block, c.gone = nil, true
-	b.passed()
-	return b.eased()
+	return b.parted(c)
 }
 
 // join adds a cursor. It begins with the oldest byte that is still held.
@@ -265,6 +281,44 @@ func (b *buffer) join() *cursor {
 
 // The rest is called with b locked.
 
+// move moves c over n bytes.
+func (b *buffer) move(c *cursor, n int) {
+	c.pos += int64(n)
+	for n > 0 {
+		k := c.block
+		step := min(n, k.n-c.off)
+		c.off += step
+		n -= step
+		if c.off == k.n && k.next != nil {
+			c.block, c.off = k.next, 0
+			b.unref(k)
+		}
+	}
+	b.passed()
+}
+
+func (b *buffer) unpinned(c *cursor) easing {
+	c.tried, c.busy = c.pos, false
+	if c.leave {
+		return b.parted(c)
+	}
+	return easing{}
+}
+
+func (b *buffer) parted(c *cursor) easing {
+	if c.gone {
+		return easing{}
+	}
+	for k := c.block; k != nil; {
+		next := k.next
+		b.unref(k)
+		k = next
+	}
+	c.block, c.gone = nil, true
+	b.passed()
+	return b.eased()
+}
+
 func (b *buffer) fill() int { return int(b.head - b.slow) }
 
 // admit says whether n bytes more may come in.
@@ -274,7 +328,7 @@ func (b *buffer) admit(n int) error {
 		return b.err
 	case n > b.size:
 		return ErrTooLong
-	case n > b.size-b.fill()-b.reserved:
+	case n > b.free():
 		b.missed = true
 		return ErrFull
 	}
@@ -291,12 +345,23 @@ func (b *buffer) note(from *VConn) {
 	}
 }
 
+// free returns how many bytes more may come in from anyone.
+func (b *buffer) free() int {
+	if c := b.claim; c != nil {
+		return b.size - c.window - b.reserved - b.apart()
+	}
+	return b.size - b.fill() - b.reserved
+}
+
 // eased returns whom to wake if the fill is at or below the low mark, half the size.
-func (b *buffer) eased() easing {
+func (b *buffer) eased() (e easing) {
+	if b.claim != nil {
+		return easing{flow: b.due()}
+	}
 	if b.fill()+b.reserved > b.size/2 {
 		return easing{}
 	}
-	e := b.dismissed()
+	e = b.dismissed()
 	if b.missed {
 		b.missed, b.room, e.room = false, true, true
 	}
@@ -352,7 +417,7 @@ func (b *buffer) passed() {
 	slow := b.head
 	b.cursors(func(c *cursor) { slow = min(slow, c.pos) })
 	b.slow = slow
-	if b.slow < b.head || b.tail == nil {
+	if b.slow < b.head-int64(b.piped()) || b.tail == nil {
 		return
 	}
 	b.cursors(func(c *cursor) { c.block, c.off = nil, 0 })

@@ -13,7 +13,7 @@ func drain(b *buffer, c *cursor, n int) []byte {
 	for _, p := range b.pin(c, nil, n) {
 		out = append(out, p...)
 	}
-	b.advance(c, len(out))
+	b.wrote(c, len(out))
 	return out
 }
 
@@ -80,14 +80,14 @@ func TestC18TheSlowestCursorHoldsTheSourceUntilTheLowMark(t *testing.T) {
 	if err := b.put(make([]byte, 90)); err != nil {
 		t.Fatal(err)
 	}
-	b.advance(fast, 90)
+	b.wrote(fast, 90)
 	if ok, _ := b.reserve(20, source, never0); ok {
 		t.Error("admitted although the slow cursor leaves no room")
 	}
-	if e := b.advance(slow, 39); e.who != nil {
+	if e := b.wrote(slow, 39); e.who != nil {
 		t.Error("woken above the low mark")
 	}
-	e := b.advance(slow, 1)
+	e := b.wrote(slow, 1)
 	if e.who == nil || e.who.order[0] != source || !e.room {
 		t.Errorf("at the low mark: got %+v, want the source and the room", e)
 	}
@@ -95,7 +95,7 @@ func TestC18TheSlowestCursorHoldsTheSourceUntilTheLowMark(t *testing.T) {
 		t.Error("not admitted at the low mark")
 	}
 	b.release(20)
-	b.advance(slow, 50)
+	b.wrote(slow, 50)
 }
 
 func never0() bool { return false }
@@ -108,7 +108,7 @@ func TestC19ReleasingTheSlowestCursorAdmitsTheSourceAndFreesItsMemory(t *testing
 	if err := b.put(make([]byte, size)); err != nil {
 		t.Fatal(err)
 	}
-	b.advance(fast, size)
+	b.wrote(fast, size)
 	if err := b.putFrom([]byte("x"), &VConn{}); err != ErrFull {
 		t.Fatalf("got %v, want ErrFull", err)
 	}
@@ -254,7 +254,7 @@ func TestBufferModel(t *testing.T) {
 					t.Fatalf("read %d bytes, want %d, the same", len(got), len(want))
 				}
 				r.at += len(got)
-				eased(b.advance(r.cursor, len(got)))
+				eased(b.wrote(r.cursor, len(got)))
 			},
 			"join": func(t *rapid.T) {
 				if len(readers) < 4 {

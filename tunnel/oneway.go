@@ -6,8 +6,20 @@ import "sync/atomic"
 // connection, so nobody is locked for it. It fills the same buffer as Held.Put, of the size given to New, and what is
 // put at once is never parted by what others put. Whoever put something reenables the connection when all is put.
 type OneWay struct {
+	// Transform, CloseSource, CloseTarget and Window concern Carry. They are set before the first.
+
+	// Transform is what the bytes go through; nil: none.
+	Transform Transform
+	// CloseSource and CloseTarget have a Carry close that side at its end, before done is called: in order after a clean
+	// end, and by abort after an error. Otherwise it closes nothing.
+	CloseSource, CloseTarget bool
+	// Window is how many bytes of a Carry may be in the buffer, so that there is room for what others put meanwhile. 0:
+	// all that fit.
+	Window int
+
 	to    *VConn
 	ended atomic.Bool
+	carry atomic.Pointer[carry]
 }
 
 // NewOneWay returns a OneWay that leads to to.
@@ -79,9 +91,10 @@ func (t *OneWay) Put(from *Owner, p []byte) error {
 }
 
 // End says that the sources have ended. What is in the OneWay is still delivered, what was reserved may still be put,
-// and whoever waits for room is reenabled. It closes nothing.
+// and whoever waits for room is reenabled. A Carry that runs takes nothing more and ends well. It closes nothing.
 func (t *OneWay) End() {
 	t.ended.Store(true)
+	t.Limit(0)
 	t.to.out.dismiss().send(t.to)
 }
 

@@ -21,6 +21,7 @@ func (o *Owner) Pause() { o.vc.paused = true }
 func (o *Owner) HandTo(h Handler) {
 	vc := o.vc
 	vc.handler = h
+	_, vc.works = h.(worker)
 	vc.told = toldNone
 	vc.fresh = true
 	if vc.clock != nil {

@@ -215,7 +215,16 @@ func (p *poll) write(vc *VConn) (n int, err error) {
 	if vc.blocked {
 		return 0, nil
 	}
-	p.pinned = vc.out.pin(&vc.out.first, p.pinned[:0], quantum)
+	b, c := &vc.out, &vc.out.first
+	p.pinned = b.pin(c, p.pinned[:0], quantum)
+	if len(p.pinned) == 0 {
+		f := b.extra()
+		if f == nil {
+			return p.pour(vc)
+		}
+		b, c = f.from, f.at
+		p.pinned = b.pin(c, p.pinned, quantum)
+	}
 	defer clear(p.pinned)
 	p.pinned = p.pinned[:min(len(p.pinned), pieces)]
 	size := 0
@@ -230,19 +239,37 @@ func (p *poll) write(vc *VConn) (n int, err error) {
 	default:
 		n, err = p.writev(int(vc.fd))
 	}
-	if n < size {
-		defer vc.out.unpin(&vc.out.first)
+	switch {
+	case err == syscall.EAGAIN:
+		vc.blocked = true
+		b.unpin(c).send(vc)
+		return 0, nil
+	case err != nil:
+		b.unpin(c).send(vc)
+		return 0, os.NewSyscallError("write", err)
 	}
+	vc.blocked = n < size
+	b.wrote(c, n).send(vc)
+	return n, nil
+}
+
+// pour writes what a tunnel has in its pipe.
+func (p *poll) pour(vc *VConn) (int, error) {
+	b := &vc.out
+	q, n := b.drain()
+	if q == nil {
+		return 0, nil
+	}
+	m, err := splice(q.r, int(vc.fd), n)
+	b.drained(q, m).send(vc)
 	switch {
 	case err == syscall.EAGAIN:
 		vc.blocked = true
 		return 0, nil
 	case err != nil:
-		return 0, os.NewSyscallError("write", err)
+		return 0, os.NewSyscallError("splice", err)
 	}
-	vc.blocked = n < size
-	vc.out.advance(&vc.out.first, n).send(vc)
-	return n, nil
+	return m, nil
 }
 
 func (p *poll) writev(fd int) (int, error) {

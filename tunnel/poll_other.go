@@ -26,3 +26,15 @@ func finishSocket(int)                {}
 func closeSocket(int, bool)           {}
 func signalEvent(int)                 {}
 func closeEvent(int)                  {}
+
+type (
+	zeroCopy struct{}
+	pipe     struct {
+		n    int
+		busy bool
+	}
+)
+
+func (*flow) adapt(int, int)   {}
+func (*Shard) spliceIn(*VConn) {}
+func (*pipe) leave()           {}

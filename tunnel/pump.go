@@ -215,19 +215,25 @@ func (p *pump) flush() {
 	var room [pieces][]byte
 	for {
 		out := &p.vc.out
-		pinned := out.pin(&out.first, room[:0], quantum)
+		from, at := out, &out.first
+		pinned := from.pin(at, room[:0], quantum)
+		if f := out.extra(); f != nil && len(pinned) == 0 {
+			from, at = f.from, f.at
+			pinned = from.pin(at, pinned, quantum)
+		}
 		for _, b := range pinned {
 			n, err := p.conn.Write(b)
 			if n > 0 {
 				p.moved()
-				out.advance(&out.first, n).send(p.vc)
+				from.advance(at, n).send(p.vc)
 			}
 			if err != nil {
-				out.unpin(&out.first)
+				from.unpin(at).send(p.vc)
 				p.broke(err)
 				return
 			}
 		}
+		from.unpin(at).send(p.vc)
 		if len(pinned) == 0 && !p.goesOn() {
 			return
 		}
@@ -257,7 +263,7 @@ func (p *pump) goesOn() bool {
 	p.mu.Lock()
 	asked := p.vc.asked.Load()
 	over := p.dead || asked&askAbort != 0
-	more := !over && p.vc.out.queued() > 0
+	more := !over && p.vc.unwritten() > 0
 	finish := !over && !more && !p.finished && asked&(askClose|askCloseWrite) != 0
 	p.busy = more || finish
 	dead := p.dead

@@ -30,11 +30,14 @@ type Shard struct {
 	bell
 	list list
 
-	mu    sync.Mutex // a leaf
-	slots []*VConn   // every connection that is not released; nil: free
-	free  []int32
-	over  bool
+	mu     sync.Mutex // a leaf
+	slots  []*VConn   // every connection that is not released; nil: free
+	free   []int32
+	over   bool
+	orders []deed
+	sealed bool // nothing more is ordered
 
+	ordered atomic.Bool
 	alarm   atomic.Bool // the timer has fired
 	stopped atomic.Bool // the context is done
 	turner  atomic.Uint64
@@ -125,6 +128,7 @@ func (s *Shard) halt() {
 func (s *Shard) turn() {
 	s.count++
 	s.await()
+	s.obey()
 	s.expire()
 	s.readAll()
 	s.passAll()
@@ -145,7 +149,7 @@ func (s *Shard) await() {
 
 // wanted says whether somebody has left something to do.
 func (s *Shard) wanted() bool {
-	return !s.list.empty() || s.alarm.Load() || s.stopped.Load()
+	return !s.list.empty() || s.alarm.Load() || s.ordered.Load() || s.stopped.Load()
 }
 
 func (s *Shard) readAll() {
@@ -253,10 +257,14 @@ func (s *Shard) leave(vc *VConn) {
 
 // dismantle ends every connection that is left and waits for what they have running.
 func (s *Shard) dismantle() {
+	s.obey()
 	for _, vc := range s.left() {
 		abort(vc, ErrStopped)
 		s.bury(vc)
 		s.release(vc, !vc.finished || !vc.closing)
+	}
+	for !s.end() {
+		s.obey()
 	}
 	if s.timer != nil {
 		s.timer.Stop()
@@ -266,6 +274,14 @@ func (s *Shard) dismantle() {
 		s.shutBell()
 		s.poll.close()
 	}
+}
+
+// end refuses further orders, unless some are left.
+func (s *Shard) end() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sealed = len(s.orders) == 0
+	return s.sealed
 }
 
 func (s *Shard) left() (all []*VConn) {

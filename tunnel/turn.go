@@ -57,9 +57,12 @@ func (s *Shard) look(vc *VConn, resumed bool) {
 	if resumed {
 		vc.paused, vc.fresh = false, true
 	}
-	fill, room := vc.out.take()
+	fill, room := vc.pending()
 	if room {
 		s.call(vc, roomed, nil, nil)
+	}
+	if vc.works {
+		s.call(vc, worked, nil, nil)
 	}
 	if vc.fresh && vc.listens() {
 		vc.fresh = false
@@ -122,6 +125,10 @@ func (s *Shard) read(vc *VConn) {
 	if !vc.wantsRead() {
 		return // a pass asks again
 	}
+	if vc.zero != nil && len(vc.kept) == 0 {
+		s.spliceIn(vc)
+		return
+	}
 	n, p, err := s.poll.read(vc)
 	switch {
 	case n == 0:
@@ -171,6 +178,9 @@ func (s *Shard) fail(vc *VConn, err error) {
 	if vc.pump == nil || !vc.pump.writing() {
 		vc.out.quit(&vc.out.first).send(vc)
 	}
+	if vc.works {
+		vc.rouse()
+	}
 	switch {
 	case vc.closing:
 		s.release(vc, true)
@@ -202,6 +212,21 @@ func (s *Shard) settle(vc *VConn) {
 	}
 }
 
+// worker is a Handler that is called in each pass, before any data is offered.
+type worker interface{ work() }
+
+// pending returns what is to be written, and whether Room is due, once.
+func (vc *VConn) pending() (fill int, room bool) {
+	fill, room = vc.out.take()
+	return fill + vc.fed(), room
+}
+
+// unwritten returns what is to be written.
+func (vc *VConn) unwritten() int {
+	fill, _ := vc.out.place()
+	return fill + vc.fed()
+}
+
 // event says which method of a Handler is meant.
 type event uint8
 
@@ -209,6 +234,7 @@ const (
 	data event = iota
 	endOf
 	roomed
+	worked
 	ticked
 	idled
 	expired
@@ -235,6 +261,10 @@ func (s *Shard) call(vc *VConn, e event, p []byte, err error) (taken int) {
 		h.End(&vc.own, err)
 	case roomed:
 		h.Room(&vc.own)
+	case worked:
+		if w, ok := h.(worker); ok {
+			w.work()
+		}
 	case ticked:
 		if t, ok := h.(Ticker); ok {
 			t.Tick(&vc.own, s.base.Add(time.Duration(s.now())))
@@ -356,7 +386,7 @@ func (s *Shard) write(vc *VConn) {
 		return
 	}
 	switch {
-	case vc.out.queued() > 0:
+	case vc.unwritten() > 0:
 		if !vc.blocked {
 			s.toWrite(vc)
 		}

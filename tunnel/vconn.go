@@ -14,10 +14,11 @@ type VConn struct {
 	name  string
 	own   Owner // points back here
 
-	word   atomic.Uint32 // state of scheduling, see Reenable
-	asked  atomic.Uint32 // what the methods of Held have asked the Shard for; bits are only ever added, under mu
-	missed atomic.Bool   // somebody found mu taken, or asked for something: Unlock reenables
-	next   *VConn        // link of the Shard's list; of whoever made the word scheduled, then of the Shard
+	word    atomic.Uint32 // state of scheduling, see Reenable
+	asked   atomic.Uint32 // what the methods of Held have asked the Shard for; bits are only ever added, under mu
+	claimed atomic.Bool   // a tunnel has it as a source
+	missed  atomic.Bool   // somebody found mu taken, or asked for something: Unlock reenables
+	next    *VConn        // link of the Shard's list; of whoever made the word scheduled, then of the Shard
 
 	mu    sync.Mutex
 	epoch uint64 // of the lock; Unlock advances it
@@ -33,6 +34,7 @@ type VConn struct {
 	store   *block // what kept lies in, if it is not too large for one
 	clock   *clock // nil until a limit or a wake is asked for
 	pump    *pump  // nil under poll
+	zero    *flow  // the tunnel that splices what comes, in place of Data; nil: none does
 	fd      int32  // under poll; -1 under pump and after release
 	slot    int32  // in the Shard's table
 	passed  uint32 // number of the turn of the last pass
@@ -44,6 +46,8 @@ type VConn struct {
 type marks struct {
 	live     bool // the first pass was made
 	paused   bool // no Data and no End until a Reenable
+	works    bool // the Handler is a worker
+	owed     bool // Room, to the Handler that a tunnel has taken the place of
 	fresh    bool // kept is to be offered even if nothing is added to it
 	readable bool // poll: a read may find something
 	blocked  bool // poll: a write found no room, and the event that there is some has not come

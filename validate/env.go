@@ -59,7 +59,7 @@ func (e *env) begin(rule *expression, m *protocol.Message) {
 	if e.ID != string(m.ID) {
 		e.ID = string(m.ID)
 	}
-	e.Kind, e.Size = m.Kind.String(), len(m.Frame)
+	e.Kind, e.Size = m.Kind.String(), len(m.Frame)+int(m.Rest)
 }
 
 func (e *env) end() verdict {

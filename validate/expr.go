@@ -69,6 +69,7 @@ func (k *compiler) expr(text string, class protocol.Class) engine {
 			k.badAt("rule", byteOffset(text, use.at), "", err)
 		}
 		e.getters[use.path], e.path = get, use.path
+		k.paths = append(k.paths, use.path)
 	}
 	if len(e.getters) != 1 {
 		e.path = ""

@@ -47,8 +47,8 @@ func (k *compiler) limits(in *Limits) engine {
 }
 
 func (b *bounds) check(c *Checker, m *protocol.Message) {
-	if b.Bytes > 0 && len(m.Frame) > b.Bytes {
-		c.report(finding{cause: protocol.TooLarge, off: -1, key: "bytes", want: b.bytes, got: strconv.Itoa(len(m.Frame)) + " bytes"})
+	if n := len(m.Frame) + int(m.Rest); b.Bytes > 0 && n > b.Bytes {
+		c.report(finding{cause: protocol.TooLarge, off: -1, key: "bytes", want: b.bytes, got: strconv.Itoa(n) + " bytes"})
 	}
 	if b.get == nil {
 		return

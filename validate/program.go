@@ -14,6 +14,7 @@ import (
 type Program struct {
 	rules []*compiled
 	opts  Options
+	paths []string
 }
 
 // RuleInfo tells a person about one rule of a Program.
@@ -54,7 +55,16 @@ func Compile(codec protocol.Codec, rules []Rule, o Options) (*Program, error) {
 	if err := k.errs.ErrorOrNil(); err != nil {
 		return nil, err
 	}
+	p.paths = k.paths
 	return p, nil
+}
+
+// Paths returns every path that a rule looks at.
+func (p *Program) Paths() []string {
+	if p == nil {
+		return nil
+	}
+	return p.paths
 }
 
 // Rules tells what the rules are, in order.
@@ -75,6 +85,7 @@ type compiler struct {
 	traits protocol.Traits
 	opts   Options
 	index  int
+	paths  []string
 	errs   *multierror.Error
 }
 
@@ -149,6 +160,7 @@ func (k *compiler) getter(key, path string) protocol.Getter {
 		k.bad(key, err)
 		return nil
 	}
+	k.paths = append(k.paths, path)
 	return get
 }
 

@@ -63,11 +63,11 @@ func (l *loader) route(p path) gateway.Route {
 		Name: s.Name, Listen: s.Listen,
 		Limits: gateway.Limits{
 			InFlight: int(s.Limits.InFlight), InFlightTotal: int(s.Limits.InFlightTotal), Connections: int(s.Limits.Connections),
-			ConnectionsPerPeer: int(s.Limits.ConnectionsPerPeer), Frame: int(s.Limits.Frame), Queue: int(s.Limits.Queue),
+			ConnectionsPerPeer: int(s.Limits.ConnectionsPerPeer), Frame: int(s.Limits.Frame), Inline: int(s.Limits.Inline), Carry: int64(s.Limits.Carry), Queue: int(s.Limits.Queue),
 			Tunnel: int(s.Limits.Tunnel), Gather: int(s.Limits.Gather), Strikes: int(s.Limits.Strikes),
 		},
 		Timeouts: gateway.Timeouts{
-			Frame: time.Duration(s.Timeouts.Frame), Idle: time.Duration(s.Timeouts.Idle), Queue: time.Duration(s.Timeouts.Queue),
+			Frame: time.Duration(s.Timeouts.Frame), Body: time.Duration(s.Timeouts.Body), Idle: time.Duration(s.Timeouts.Idle), Queue: time.Duration(s.Timeouts.Queue),
 			Answer: time.Duration(s.Timeouts.Answer), Connect: time.Duration(s.Timeouts.Connect), Linger: time.Duration(s.Timeouts.Linger),
 		},
 		Wait:       gateway.WaitConfig{On: s.Wait.on, After: time.Duration(s.Wait.After)},

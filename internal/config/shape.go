@@ -45,6 +45,8 @@ type routeShape struct {
 
 type limitsShape struct {
 	Frame              size  `json:"frame" default:"1MiB" doc:"Bytes of one message."`
+	Inline             size  `json:"inline" doc:"Bytes of one message that are held, in a protocol whose messages say their length in front. Of a longer one only the beginning is looked at, and the rest is carried as it comes. Default: every message is held whole."`
+	Carry              size  `json:"carry" default:"4GiB" doc:"Bytes of one message that are carried."`
 	Depth              count `json:"depth" default:"64" doc:"Nesting in one message."`
 	Items              count `json:"items" default:"1000" doc:"Members of a batch, records of a response."`
 	InFlight           count `json:"in_flight" default:"128" doc:"Open requests of one client."`
@@ -59,6 +61,7 @@ type limitsShape struct {
 
 type timeoutsShape struct {
 	Frame   timeout  `json:"frame" default:"10s" doc:"To receive one message, first byte to last."`
+	Body    timeout  `json:"body" default:"10m" doc:"To carry what is longer than limits.inline. It ends before if nothing of it moves for timeouts.frame."`
 	Idle    patience `json:"idle" default:"10m" doc:"Without traffic and without an open request, after which a client is closed; or never."`
 	Queue   timeout  `json:"queue" default:"5s" doc:"For a request to find room towards the backend."`
 	Answer  timeout  `json:"answer" default:"30s" doc:"For the backend to answer."`

@@ -11,6 +11,9 @@ import (
 // errMark is the error of Close for a body that holds the mark of its own end.
 var errMark = errors.New("frame: the body holds a mark of the framing")
 
+// errTooGreat is the error of CloseHead for a length that its field has no room for.
+var errTooGreat = errors.New("frame: the length field has no room for so long a frame")
+
 // errEmpty is the error of Close for a body that its framing could not tell from nothing.
 var errEmpty = errors.New("frame: the body is empty")
 

@@ -77,6 +77,52 @@ func (l *length) Split(data []byte, atEOF bool, r *protocol.Resume) (int, []byte
 	return len(frame), frame, nil
 }
 
+// Header returns the bytes in front of a body, 0 if a frame of this framing cannot be carried: what stands behind a body
+// could not be looked at, and a block that holds the length has no room for a great one.
+func (l *length) Header() int {
+	if l.trailer != nil || l.base1 {
+		return 0
+	}
+	return l.header() + l.block
+}
+
+// Total returns the bytes of the frame that data begins with, 0 if data is too short to tell. It may be longer than the
+// limit. An error is a *protocol.FrameError.
+func (l *length) Total(data []byte) (int64, error) {
+	if n := l.header(); len(data) < n || l.lead != nil && !bytes.Equal(data[:len(l.lead)], l.lead) {
+		return 0, nil // Split says what is wrong
+	}
+	v, ok := l.read(data[l.leadSize : l.leadSize+l.width])
+	rest := v + int64(l.adjust)
+	if l.self {
+		rest -= int64(l.width)
+	}
+	if !ok || v == 0 && l.zero || rest <= int64(l.block) {
+		return 0, nil
+	}
+	if n := min(len(data), l.header()+l.block); n < l.header()+l.block {
+		return int64(l.header()) + rest, nil
+	}
+	block := data[l.header() : l.header()+l.block]
+	if l.literal && !bytes.Equal(block, l.blank) || l.match != nil && !l.match.Match(block) {
+		return 0, broken(data, protocol.BadSyntax, l.header(), "frame.block", "the declared block", "another")
+	}
+	return int64(l.header()) + rest, nil
+}
+
+// CloseHead is Close for a frame of which rest bytes follow. Only the length field bounds it.
+func (l *length) CloseHead(dst []byte, start int, rest int64) ([]byte, error) {
+	frame := dst[start:]
+	v := int64(len(frame)-l.header()) + rest - int64(l.adjust)
+	if l.self {
+		v += int64(l.width)
+	}
+	if v <= 0 || !l.write(frame[l.leadSize:l.leadSize+l.width], v) {
+		return dst[:start], errTooGreat
+	}
+	return dst, nil
+}
+
 // total returns the bytes of the frame whose header data begins with.
 func (l *length) total(data []byte) (int, *protocol.FrameError) {
 	at := l.leadSize

@@ -32,6 +32,7 @@ type Codec struct {
 	records   *records
 	marks     string // bytes that divide a body, and do not stand in a {text}
 	instead   byte   // stands for those
+	head      int    // bytes of a body that a head has; 0: nothing is carried
 	traits    protocol.Traits
 }
 
@@ -40,10 +41,11 @@ var (
 	_ protocol.Rewriter   = (*Codec)(nil)
 	_ protocol.Sessioning = (*Codec)(nil)
 	_ protocol.Batching   = (*Codec)(nil)
+	_ protocol.Carrying   = (*Codec)(nil)
 )
 
 func (c *Codec) setTraits() {
-	t := protocol.Traits{Name: "generic", Ordered: c.ordered, Wait: c.wait, Batches: c.records != nil}
+	t := protocol.Traits{Name: "generic", Ordered: c.ordered, Wait: c.wait, Batches: c.records != nil, Carries: c.head > 0}
 	if n := c.tickets(); n > 0 {
 		t.Tickets = n
 		t.Modes = append(t.Modes, protocol.Rewrite)
@@ -125,7 +127,11 @@ func (c *Codec) decode(m *protocol.Message, off int) error {
 		}
 	}
 	for i := range c.fields {
-		m.Spans = append(m.Spans, c.fields[i].find(m.Body))
+		at := absent
+		if m.Rest == 0 || c.fields[i].fixed() {
+			at = c.fields[i].find(m.Body)
+		}
+		m.Spans = append(m.Spans, at)
 	}
 	c.setKind(m)
 	reasons := c.faults(m, off)
@@ -156,7 +162,7 @@ func (c *Codec) faults(m *protocol.Message, off int) (reasons []protocol.Reason)
 			if want, got := f.wrong(at.In(m.Body), c.ebcdic); want != "" {
 				reasons = append(reasons, protocol.Reason{Path: f.name, Off: off + int(at.Off), Rule: "generic.type", Want: want, Got: got})
 			}
-		case !f.optional:
+		case !f.optional && (m.Rest == 0 || f.fixed()):
 			reasons = append(reasons, protocol.Reason{Path: f.name, Off: -1, Rule: "generic.field", Want: "this field", Got: "nothing"})
 		}
 	}
@@ -299,7 +305,7 @@ func (c *Codec) Getter(path string) (protocol.Getter, error) {
 		}, nil
 	case "frame.length":
 		return func(m *protocol.Message) (protocol.Value, bool) {
-			return protocol.Value{Type: protocol.Number, Text: strconv.AppendInt(nil, int64(len(m.Frame)), 10), Raw: m.Frame}, m.Frame != nil
+			return protocol.Value{Type: protocol.Number, Text: strconv.AppendInt(nil, int64(len(m.Frame))+m.Rest, 10), Raw: m.Frame}, m.Frame != nil
 		}, nil
 	case "frame.block":
 		size := 0

@@ -126,6 +126,7 @@ func New(o Options, limits protocol.Limits) (*Codec, error) {
 	if err := errors.Join(m.errs...); err != nil {
 		return nil, err
 	}
+	c.setHead()
 	c.setTraits()
 	c.setInstead()
 	m.trial()
@@ -133,6 +134,38 @@ func New(o Options, limits protocol.Limits) (*Codec, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// setHead finds out how much of a body must be known to route it: all fields at a fixed place. Where what a message is
+// or who asked could stand elsewhere, nothing is carried.
+func (c *Codec) setHead() {
+	if f, ok := c.framing.(carryable); !ok || f.Header() == 0 || c.records != nil {
+		return
+	}
+	need := append([]int{}, c.id...)
+	if c.operation >= 0 {
+		need = append(need, c.operation)
+	}
+	for _, rules := range c.kinds {
+		for _, r := range rules {
+			need = append(need, r.field)
+		}
+	}
+	for _, m := range []match{c.more, c.failed} {
+		if m.field >= 0 {
+			need = append(need, m.field)
+		}
+	}
+	for _, i := range need {
+		if !c.fields[i].fixed() {
+			return
+		}
+	}
+	for i := range c.fields {
+		if f := &c.fields[i]; f.fixed() {
+			c.head = max(c.head, f.at+f.len)
+		}
+	}
 }
 
 // setInstead chooses what stands for a byte that would divide a notice.

@@ -1,0 +1,186 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
+
+// door is the listening side of a route: it says who may come in, and knows who is in.
+type door struct {
+	name     string
+	listener net.Listener
+	most     int // connections
+	perPeer  int // from one address
+	logger   *logrus.Entry
+
+	draining atomic.Bool // set under mu
+
+	mu     sync.Mutex
+	guests map[guest]string // host by client
+	hosts  map[string]int   // connections by address
+	empty  chan struct{}    // closed when draining and the last guest has left
+}
+
+// guest is a client that is in.
+type guest interface {
+	// drain has it end when what it has open is done.
+	drain()
+	// abort has it end now.
+	abort(cause error)
+}
+
+// build makes the door of a route. It is called once.
+func (d *door) build(conf *Route, l Limits, log *logrus.Entry) {
+	d.name, d.most, d.perPeer = conf.Name, l.Connections, l.ConnectionsPerPeer
+	d.guests, d.hosts, d.empty = map[guest]string{}, map[string]int{}, make(chan struct{})
+	if log != nil {
+		d.logger = log.WithField("route", conf.Name)
+	}
+}
+
+// listen binds the listener.
+func (d *door) listen(conf *Route) error {
+	if conf.Listener != nil {
+		d.listener = conf.Listener
+		return nil
+	}
+	network, address := splitAddress(conf.Listen)
+	l, err := net.Listen(network, address)
+	if err != nil {
+		return fmt.Errorf("route %s: %w", conf.Name, err)
+	}
+	d.listener = l
+	return nil
+}
+
+// unlisten closes the listener.
+func (d *door) unlisten() error {
+	if d.listener == nil {
+		return nil
+	}
+	if err := d.listener.Close(); err != nil && !isClosed(err) {
+		return err
+	}
+	return nil
+}
+
+// accept gives each client that comes to admit, until the listener is closed.
+func (d *door) accept(ctx context.Context, admit func(net.Conn)) {
+	const first, last = 5 * time.Millisecond, time.Second
+	for pause := first; ; {
+		conn, err := d.listener.Accept()
+		if err == nil {
+			pause = first
+			admit(conn)
+			continue
+		}
+		if ctx.Err() != nil || isClosed(err) {
+			return
+		}
+		// Descriptors or memory have run out: others may end meanwhile.
+		if d.logger != nil {
+			d.logger.WithError(err).Error("cannot accept connections; trying again")
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+		}
+		pause = min(2*pause, last)
+	}
+}
+
+// enter counts g in, who comes from peer. It returns the limit that it would exceed, and false.
+func (d *door) enter(g guest, peer string) (limit, bool) {
+	host := hostOf(peer)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case len(d.guests) >= d.most:
+		return limitConnections, false
+	case d.hosts[host] >= d.perPeer:
+		return limitPerPeer, false
+	}
+	d.guests[g] = host
+	d.hosts[host]++
+	return 0, true
+}
+
+// forget counts g out. It is false if that was done before.
+func (d *door) forget(g guest) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	host, in := d.guests[g]
+	if !in {
+		return false
+	}
+	delete(d.guests, g)
+	if d.hosts[host]--; d.hosts[host] == 0 {
+		delete(d.hosts, host)
+	}
+	if d.draining.Load() && len(d.guests) == 0 {
+		close(d.empty)
+	}
+	return true
+}
+
+// drain has every guest end when what it has open is done.
+func (d *door) drain() {
+	d.mu.Lock()
+	d.draining.Store(true)
+	if len(d.guests) == 0 {
+		close(d.empty)
+	}
+	d.mu.Unlock()
+	for _, g := range d.all() {
+		g.drain()
+	}
+}
+
+// abort has every guest that is left end now.
+func (d *door) abort(cause error) {
+	for _, g := range d.all() {
+		g.abort(cause)
+	}
+}
+
+func (d *door) all() []guest {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := make([]guest, 0, len(d.guests))
+	for g := range d.guests {
+		all = append(all, g)
+	}
+	return all
+}
+
+// clients returns how many are in.
+func (d *door) clients() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.guests)
+}
+
+func (d *door) address() net.Addr {
+	if d.listener == nil {
+		return nil
+	}
+	return d.listener.Addr()
+}
+
+// hostOf returns the host of "host:port", or all of it.
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return host
+}

@@ -1,0 +1,216 @@
+package tunnel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// TwoWay moves bytes between two connections, in both directions at once. It is the Handler of both until it ends.
+//
+// When one side ends in order and all that it sent is delivered, the other direction is stopped: what that had taken is
+// still delivered, up to the Linger. With HalfClose the end is passed on instead, and the other direction goes on, up to
+// the Linger in total. If a direction fails the other fails too, and both connections are aborted.
+type TwoWay struct {
+	HalfClose bool
+	Linger    time.Duration // 30 s if 0
+	Idle      time.Duration // without a byte in either direction; 0: the limits that the Owners have
+
+	CloseFirst, CloseSecond bool // at the end, in order or by abort
+
+	ToSecond, ToFirst Transform // nil: the bytes as they are
+
+	// Tee gets a copy of what the first sends. The second is served before them: only those of them that are required
+	// slow the first down, and none of them ends the tunnel. When it has ended they have the Linger to follow.
+	Tee []Target
+
+	first, second Owner
+	there, back   flow
+	sinks         [2]single
+	fan           *fan
+	done          func(error)
+
+	mu     sync.Mutex // a leaf
+	over   int        // directions
+	err    error      // of the first that failed
+	begun  *flow      // the first that ended
+	gentle bool       // it has delivered all: its target is closed in order all the same
+}
+
+// NewTwoWay connects first and second. It closes both at its end.
+func NewTwoWay(first, second *Owner) *TwoWay {
+	return &TwoWay{CloseFirst: true, CloseSecond: true, first: *first, second: *second}
+}
+
+const twoWayLinger = 30 * time.Second
+
+// Start begins, and returns at once. It may be called from a Handler, who hands over then what that call does not take,
+// and from anywhere else, to take effect in the next turn. It returns ErrBusy if another tunnel has one of the
+// connections, or both are the same, and ErrStopped if a Shard has ended; then nothing was started.
+//
+// done is called once, in a turn of the first connection's Shard: with nil if both directions ended as they should. The
+// Handlers from before are by then Handlers again.
+func (t *TwoWay) Start(done func(error)) error {
+	a, b := t.first.vc, t.second.vc
+	if a == b || !a.claimed.CompareAndSwap(false, true) {
+		return ErrBusy
+	}
+	if !b.claimed.CompareAndSwap(false, true) {
+		a.claimed.Store(false)
+		return ErrBusy
+	}
+	if t.Linger <= 0 {
+		t.Linger = twoWayLinger
+	}
+	t.done = done
+	t.sinks = [2]single{{to: b}, {to: a}}
+	t.there.init(t, a, -1, &t.sinks[0])
+	t.back.init(t, b, -1, &t.sinks[1])
+	if len(t.Tee) > 0 {
+		t.fan = newFan(b.out.size, append([]Target{{To: b}}, t.Tee...))
+		t.fan.main, t.fan.linger = true, t.Linger
+		t.there.sink = t.fan
+		if err := t.fan.claim(&t.there); err != nil {
+			a.claimed.Store(false)
+			b.claimed.Store(false)
+			return err
+		}
+	}
+	t.there.transform, t.back.transform = t.ToSecond, t.ToFirst
+	t.there.linger, t.back.linger = t.Linger, t.Linger
+	if !a.shard.in(a, func() { t.begin(&t.there) }) {
+		if t.fan != nil {
+			t.fan.yield(ErrStopped)
+		}
+		a.claimed.Store(false)
+		b.claimed.Store(false)
+		return ErrStopped
+	}
+	if !b.shard.in(b, func() { t.begin(&t.back) }) {
+		t.back.orphan.Store(true)
+		t.ended(&t.back, ErrStopped)
+	}
+	return nil
+}
+
+func (t *TwoWay) begin(f *flow) {
+	f.begin()
+	if t.Idle > 0 {
+		f.from.own.SetIdle(t.Idle)
+	}
+}
+
+// Stop ends both directions with cause, as an error. It may be called from anywhere.
+func (t *TwoWay) Stop(cause error) {
+	for _, f := range [...]*flow{&t.there, &t.back} {
+		if f.from != nil {
+			f.Stop(cause)
+			f.wake()
+		}
+	}
+}
+
+// Run starts, and returns what done would be given. If ctx ends first it stops, with the context's cause. It is for who
+// has a goroutine to spare; a Handler that called it would wait for itself.
+func (t *TwoWay) Run(ctx context.Context) error { return run(ctx, t) }
+
+// Moved returns how many bytes were taken so far from the first and from the second connection. From anywhere.
+func (t *TwoWay) Moved() (fromFirst, fromSecond int64) {
+	return t.there.taken.Load(), t.back.taken.Load()
+}
+
+// Results returns how each direction ended, once done was called: with nil, with ErrTwinEnded if it was stopped because
+// the other had ended and nothing that it had taken was lost, or with an error. If one has failed neither shows success.
+func (t *TwoWay) Results() (toSecond, toFirst error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.result(&t.there), t.result(&t.back)
+}
+
+func (t *TwoWay) result(f *flow) error {
+	if t.err == nil || f.result != nil && f.result != ErrTwinEnded && f.result != ErrTwin {
+		return f.result
+	}
+	return fmt.Errorf("%w: %w", ErrTwin, t.err)
+}
+
+func (t *TwoWay) ended(f *flow, err error) {
+	twin, target := &t.back, t.second.vc
+	if f == twin {
+		twin, target = &t.there, t.first.vc
+	}
+	t.mu.Lock()
+	t.over++
+	both := t.over == 2
+	clean := err == nil || err == ErrTwinEnded
+	if !clean && t.err == nil {
+		t.err = err
+		t.gentle = both && !t.HalfClose && errors.Is(err, ErrLinger)
+	}
+	if !both {
+		t.begun = f
+	}
+	t.mu.Unlock()
+	switch {
+	case both:
+		t.back.tell(sigPart)
+	case !clean:
+		twin.tell(sigFail)
+	case t.HalfClose:
+		h := target.Lock()
+		h.CloseWrite()
+		h.Unlock()
+		target.Reenable()
+		twin.tell(sigLinger)
+	default:
+		twin.tell(sigEnd)
+	}
+}
+
+// part closes the source of a direction and hands it back: the second's first, and then the first's.
+func (t *TwoWay) part(f *flow) {
+	t.mu.Lock()
+	err := t.err
+	if t.gentle && t.begun != f { // its source is what the first direction had delivered all to
+		err = nil
+	}
+	t.mu.Unlock()
+	if f == &t.there && t.CloseFirst || f == &t.back && t.CloseSecond {
+		shut(f.from, err)
+	}
+	f.handBack()
+	if f == &t.back {
+		t.there.tell(sigPart)
+	} else {
+		t.done(t.err)
+	}
+	f.bequeath()
+}
+
+// idled asks the other direction. Each limit counts what is read from its connection and what is written to it.
+func (t *TwoWay) idled(f *flow) {
+	if f == &t.there {
+		t.back.tell(sigIdle)
+	} else {
+		t.there.tell(sigIdle)
+	}
+}
+
+func (t *TwoWay) rested() { t.Stop(ErrIdle) }
+
+// starter is a tunnel that Run can run.
+type starter interface {
+	Start(done func(error)) error
+	Stop(cause error)
+}
+
+func run(ctx context.Context, t starter) error {
+	ended := make(chan error, 1)
+	if err := t.Start(func(err error) { ended <- err }); err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { t.Stop(context.Cause(ctx)) })()
+	return <-ended
+}
