@@ -136,6 +136,9 @@ func (m *backlogModel) write(t *rapid.T) {
 	if p != nil && whole != (m.begun == 0) {
 		t.Fatalf("%d bytes of a message were written, and whole is %v", m.begun, whole)
 	}
+	if ends := m.ends(len(p)); len(ends) > 0 && ends[len(ends)-1] != len(p) {
+		t.Fatalf("next is %d bytes, and messages end at %v of them", len(p), ends)
+	}
 	n := rapid.IntRange(0, len(p)).Draw(t, "taken")
 	if rapid.Bool().Draw(t, "all") {
 		n = len(p)
@@ -152,6 +155,18 @@ func (m *backlogModel) write(t *rapid.T) {
 	if m.held() <= m.b.size/2 && len(m.b.waiting) > 0 {
 		t.Fatal("there is room, and a source still waits")
 	}
+}
+
+// ends returns where messages end in the next n bytes.
+func (m *backlogModel) ends(n int) (ends []int) {
+	at := -m.begun
+	for _, text := range m.want {
+		if at += len(text); at > n {
+			break
+		}
+		ends = append(ends, at)
+	}
+	return ends
 }
 
 func (m *backlogModel) attach(*rapid.T) {

@@ -100,6 +100,22 @@ func TestAMirrorKeepsIDsWhereNobodyRewritesThem(t *testing.T) {
 	})
 }
 
+// What the backend's Ledger refuses is not copied, and keeps no room.
+func TestAMirrorGetsNothingThatWasNotForwarded(t *testing.T) {
+	for _, required := range []bool{false, true} {
+		inMirror(t, func(r *Route, m *MirrorConfig) { r.Mode, m.Required = new(protocol.Key), required }, func(w *world, s *shadow) {
+			m := s.next()
+			w.client().send("Q key one")
+			two := w.client()
+			two.send("Q key two")
+			two.expect("! key duplicate still-open")
+			two.send("Q other three")
+			m.expect("Q key one", "Q other three")
+			m.silent()
+		})
+	}
+}
+
 func TestAMirrorSpeaksItsOwnFraming(t *testing.T) {
 	inMirror(t, func(_ *Route, m *MirrorConfig) { m.Codec = bracketed{newPlain()} }, func(w *world, s *shadow) {
 		m := s.next()
@@ -153,8 +169,8 @@ func TestAMirrorThatStopsReadingChangesNothing(t *testing.T) {
 	inMirror(t, nil, func(w *world, s *shadow) {
 		m := s.next()
 		mirrored = schedule(w, n, text)
-		m.conn.Close()
 		got := w.mirror()
+		m.conn.Close()
 		if got.Detached == 0 || got.Missed < n/2 || got.Copied+got.Missed+uint64(got.Waiting) != n {
 			t.Errorf("got %+v", got)
 		}
@@ -242,6 +258,7 @@ func TestARequiredMirrorSlowsItsSource(t *testing.T) {
 		r.Timeouts.Queue = time.Hour
 		r.Timeouts.Answer = time.Hour
 		r.Backends[0].InFlight = n
+		r.Limits.Tunnel = 2 << 10 // room towards the backend is given back whenever there is none here
 	}, func(w *world, s *shadow) {
 		b, m, c := w.backend(), s.next(), w.client()
 		for i := range n {
@@ -256,6 +273,9 @@ func TestARequiredMirrorSlowsItsSource(t *testing.T) {
 			t.Errorf("%d requests were forwarded past a mirror that does not read", stopped)
 		}
 		for i := range n {
+			if i%10 == 0 {
+				<-time.After(time.Minute) // it fills again
+			}
 			if line, want := m.line(), fmt.Sprintf(" %d-%s", i, text); !strings.HasSuffix(line, want) {
 				t.Fatalf("mirror: got %q, want it to end in %q", line, want)
 			}
@@ -423,6 +443,7 @@ func TestAShutdownWritesWhatIsLeft(t *testing.T) {
 		c.close()
 		ended := make(chan error, 1)
 		go func() { ended <- w.g.Shutdown(context.Background()) }()
+		<-time.After(time.Second) // nothing is left to do but this
 		for i := range 5 {
 			m.expect(fmt.Sprintf("Q %d %s", i+1, text))
 		}
