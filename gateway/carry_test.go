@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/tunnel/tunneltest"
 )
 
 // carries is a route that carries what is longer than a line of 100 bytes.
@@ -407,4 +409,37 @@ func TestCheckOfInline(t *testing.T) {
 	if err := c.Check(); err == nil {
 		t.Error("more than limits.frame passes")
 	}
+}
+
+func TestAMirrorOfLinesGetsTheHeadOfWhatIsCarried(t *testing.T) {
+	sink := make(chan net.Conn, 5)
+	inWorld(t, func(r *Route) {
+		carries(r)
+		dial := func(context.Context) (net.Conn, error) {
+			near, far := tunneltest.Pipe(64 << 10)
+			sink <- far
+			return near, nil
+		}
+		r.Mirrors = []MirrorConfig{
+			{Name: "lines", Dial: dial, Format: MirrorLines, Results: true},
+			{Name: "frames", Dial: func(context.Context) (net.Conn, error) { return nil, errors.New("refused") }},
+		}
+	}, func(w *world) {
+		b, c := w.backend(), w.client()
+		c.raw(greatLine("Q", "1") + body(great))
+		ticket, _ := b.request()
+		b.bytes(great)
+		b.raw(greatLine("A", ticket) + body(great))
+		c.expect("A 1 @300000")
+		c.bytes(great)
+		synctest.Wait()
+		far := <-sink
+		_ = far.SetReadDeadline(time.Now().Add(time.Second))
+		got, _ := io.ReadAll(far)
+		lines := strings.Split(strings.TrimSpace(string(got)), "\n")
+		if len(lines) != 2 || !strings.HasSuffix(lines[0], `"body":"Q 1 @300000","rest":300000}`) || !strings.HasSuffix(lines[1], `"body":"A 1 @300000","rest":300000}`) {
+			t.Errorf("got %q", lines)
+		}
+		_ = far.Close()
+	})
 }

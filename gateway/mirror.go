@@ -115,29 +115,29 @@ func (b *Backend) copy(x *exchange, m *protocol.Message) {
 		if !t.conf.Results {
 			continue
 		}
-		l := mirrorLine{at: time.Now(), route: b.up.route.conf.Name, peer: x.session.peer, what: "result", more: m.More, rest: m.Rest, id: x.id}
-		if m.Rest == 0 { // the head that comes before a rest has an ID that is not the client's
-			body, err := b.up.route.codec.AppendWithID(b.w.out[:0], m, x.id)
-			b.w.out = body[:0]
-			if err != nil {
-				t.backlog.miss()
-				continue
-			}
-			l.body = body
+		body, err := b.up.route.codec.AppendWithID(b.w.out[:0], m, x.id)
+		b.w.out = body[:0]
+		if err != nil {
+			t.backlog.miss()
+			continue
 		}
+		l := mirrorLine{at: time.Now(), route: b.up.route.conf.Name, peer: x.session.peer, what: "result", more: m.More, id: x.id, body: body, rest: m.Rest}
 		b.w.copies[i] = l.appendTo(b.w.copies[i][:0])
 		t.backlog.offer(b.w.copies[i])
 	}
 }
 
+// errCarried is why a target for frames misses a message.
+var errCarried = errors.New("a message that is carried is not held, and so not copied")
+
 // request appends the copy of a client's request, in memory of the client's shard.
 func (m *mirror) request(s *Session, dst []byte, q *protocol.Message) ([]byte, error) {
 	if m.conf.Format == MirrorLines {
-		l := mirrorLine{at: time.Now(), route: m.route.conf.Name, peer: s.peer, what: q.Kind.String(), rest: q.Rest, id: q.ID, name: q.Name, body: q.Body}
+		l := mirrorLine{at: time.Now(), route: m.route.conf.Name, peer: s.peer, what: q.Kind.String(), id: q.ID, name: q.Name, body: q.Body, rest: q.Rest}
 		return l.appendTo(dst), nil
 	}
 	if q.Rest > 0 {
-		return dst, errMirrorCarried
+		return dst, errCarried
 	}
 	var id protocol.ID
 	if m.rewriter != nil && q.Kind == protocol.Request {
@@ -206,9 +206,6 @@ func (m *mirror) open(ctx context.Context) (target, error) {
 	defer cancel()
 	return dialMirror(ctx, m)
 }
-
-// errMirrorCarried is why a frame is not copied: the gateway itself never has it whole.
-var errMirrorCarried = errors.New("the body is carried, and not held to be copied")
 
 // Causes with which a mirror leaves a target.
 var (

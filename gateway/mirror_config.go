@@ -111,14 +111,14 @@ func (m *MirrorConfig) check(r *Route, bad func(field, format string, args ...an
 			bad("protocol", "lines are JSON and have no framing of the protocol's")
 		}
 	}
+	if m.Required && !lines && r.carries() {
+		bad("required", "what is longer than limits.inline is carried, and cannot be copied as a frame; use format lines, which get its head")
+	}
 	if m.Results && !lines {
 		bad("results", "a target for frames gets requests only; results need format lines")
 	}
 	if m.Results && m.Required {
 		bad("results", "a result never waits, so no copy of it can be required; use a second mirror for results")
-	}
-	if m.Required && !lines && r.carries() {
-		bad("required", "what is carried past limits.inline cannot be copied; use format lines, which says so, or leave out required")
 	}
 	if m.Buffer < 0 {
 		bad("buffer", "must not be negative")

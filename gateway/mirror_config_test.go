@@ -35,7 +35,7 @@ func TestARequiredMirrorOfFramesCarriesNothing(t *testing.T) {
 	r := Route{Name: "r", Listen: ":0", Backends: []BackendConfig{{Address: "b:1"}}, Mirrors: []MirrorConfig{{Address: "a:1", Required: true}}}
 	carries(&r)
 	c := Config{Routes: []Route{r}}
-	want := "routes[0].mirror[0].required: what is carried past limits.inline cannot be copied; use format lines, which says so, or leave out required"
+	want := "routes[0].mirror[0].required: what is longer than limits.inline is carried, and cannot be copied as a frame; use format lines, which get its head"
 	if got := checked(&c); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -13,17 +13,18 @@ import (
 //
 //	{"time":"…","route":"orders","peer":"10.0.0.7:4711","what":"request","id":"7","name":"order.place","body":"…"}
 //
-// Of a body that was carried, "rest" is how many bytes are not here. Id, name and body are those of the protocol, byte for byte, and left out if empty. What
-// is no text stands under id64, name64 or body64, in base64.
+// Id, name and body are those of the protocol, byte for byte, and left out if empty. What
+// is no text stands under id64, name64 or body64, in base64. Of a message that was carried
+// body is the head, and "rest" the number of bytes behind it.
 type mirrorLine struct {
 	at         time.Time
 	route      string
 	peer       string
 	what       string // request, one-way or result
 	more       bool   // a part of a result, and not the last one
-	rest       int64  // bytes of the body that were carried, and are not here
 	id         protocol.ID
 	name, body []byte
+	rest       int64 // bytes of the body that were carried, and are not in the copy
 }
 
 // appendTo appends l. It allocates nothing but what dst needs to grow.
@@ -37,13 +38,13 @@ func (l *mirrorLine) appendTo(dst []byte) []byte {
 	if l.more {
 		dst = append(dst, `,"more":true`...)
 	}
+	dst = appendText(dst, "id", l.id)
+	dst = appendText(dst, "name", l.name)
+	dst = appendText(dst, "body", l.body)
 	if l.rest > 0 {
 		dst = append(dst, `,"rest":`...)
 		dst = strconv.AppendInt(dst, l.rest, 10)
 	}
-	dst = appendText(dst, "id", l.id)
-	dst = appendText(dst, "name", l.name)
-	dst = appendText(dst, "body", l.body)
 	return append(dst, '}', '\n')
 }
 

@@ -29,7 +29,7 @@ type pipe struct {
 // pipes are those that are empty and not in use. Making one costs more than moving a frame through it. There are few, as
 // the system counts what they could hold against the user's limit.
 var pipes struct {
-	sync.Mutex
+	mu   sync.Mutex
 	free []*pipe
 }
 
@@ -37,14 +37,9 @@ const sparePipes = 16
 
 // newPipe returns an empty pipe, or nil if the system gives none that is large enough.
 func newPipe() *pipe {
-	pipes.Lock()
-	if n := len(pipes.free); n > 0 {
-		p := pipes.free[n-1]
-		pipes.free = pipes.free[:n-1]
-		pipes.Unlock()
+	if p := sparePipe(); p != nil {
 		return p
 	}
-	pipes.Unlock()
 	var fd [2]int
 	if err := syscall.Pipe2(fd[:], syscall.O_NONBLOCK|syscall.O_CLOEXEC); err != nil {
 		return nil
@@ -57,6 +52,18 @@ func newPipe() *pipe {
 		p.close()
 		return nil
 	}
+	return p
+}
+
+func sparePipe() *pipe {
+	pipes.mu.Lock()
+	defer pipes.mu.Unlock()
+	n := len(pipes.free)
+	if n == 0 {
+		return nil
+	}
+	p := pipes.free[n-1]
+	pipes.free = pipes.free[:n-1]
 	return p
 }
 
@@ -75,16 +82,20 @@ func (p *pipe) leave() {
 
 // free keeps p for the next if it is empty.
 func (p *pipe) free() {
-	if p.n == 0 {
-		pipes.Lock()
-		defer pipes.Unlock()
-		if len(pipes.free) < sparePipes {
-			p.left = false
-			pipes.free = append(pipes.free, p)
-			return
-		}
+	if p.n > 0 || !p.keep() {
+		p.close()
 	}
-	p.close()
+}
+
+func (p *pipe) keep() bool {
+	pipes.mu.Lock()
+	defer pipes.mu.Unlock()
+	if len(pipes.free) == sparePipes {
+		return false
+	}
+	p.left = false
+	pipes.free = append(pipes.free, p)
+	return true
 }
 
 // tap returns the pipe of b, which it gets if it had none, and how much is in it. It is nil if there is none to be had,

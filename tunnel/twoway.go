@@ -159,14 +159,18 @@ func (t *TwoWay) ended(f *flow, err error) {
 	case !clean:
 		twin.tell(sigFail)
 	case t.HalfClose:
-		h := target.Lock()
-		h.CloseWrite()
-		h.Unlock()
-		target.Reenable()
+		endWrite(target)
 		twin.tell(sigLinger)
 	default:
 		twin.tell(sigEnd)
 	}
+}
+
+// endWrite has vc's peer see the end.
+func endWrite(vc *VConn) {
+	h := vc.Lock()
+	defer h.Unlock()
+	h.CloseWrite()
 }
 
 // part closes the source of a direction and hands it back: the second's first, and then the first's.
