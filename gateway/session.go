@@ -321,8 +321,8 @@ func (s *Session) accept(own *tunnel.Owner, m *protocol.Message, g *gather) (boo
 			}
 			return false, n
 		}
-		s.held.backend = nil
 		done, err := s.send(own, b, m, g, &room, now)
+		s.held.backend = nil
 		s.copy(m, done)
 		switch {
 		case err == nil && !done:
@@ -383,11 +383,17 @@ func (s *Session) send(own *tunnel.Owner, b *Backend, m *protocol.Message, g *ga
 	}
 	r.counters.forwarded.Add(1)
 	r.counters.inFlight.Add(1)
+	sent := false
+	defer func() {
+		if !sent {
+			r.counters.forwarded.Add(^uint64(0))
+			r.counters.inFlight.Add(-1)
+		}
+	}()
 	if err := b.send(s.w, x, m, room, s.starter(own, b, m)); err != nil {
-		r.counters.forwarded.Add(^uint64(0))
-		r.counters.inFlight.Add(-1)
 		return false, err
 	}
+	sent = true
 	s.held.x = nil
 	return true, nil
 }
