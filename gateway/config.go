@@ -37,6 +37,9 @@ type Config struct {
 type Route struct {
 	// Name is shown in logs and metrics. It must be unique.
 	Name string
+	// Kind is what the route does. Relay is set for one of that kind.
+	Kind  Kind
+	Relay RelayConfig
 	// Listen is where clients come from, "host:port" or "unix:/path". Listener, if it is
 	// set, is used in its place, and belongs to the Gateway.
 	Listen   string
@@ -232,10 +235,20 @@ func (r *Route) check(bad func(field, format string, args ...any)) {
 	if len(r.Backends) == 0 {
 		bad("backends", "there must be at least one")
 	}
+	if r.Kind == Relay {
+		r.checkRelay(bad)
+		r.checkBounds(bad)
+		return
+	}
 	if r.Codec == nil {
 		bad("protocol", "must not be empty")
 		return // nothing else can be judged
 	}
+	r.checkExchange(bad)
+	r.checkBounds(bad)
+}
+
+func (r *Route) checkExchange(bad func(field, format string, args ...any)) {
 	traits := r.Codec.Traits()
 	mode := r.mode()
 	if !traits.Can(mode) {
@@ -255,18 +268,6 @@ func (r *Route) check(bad func(field, format string, args ...any)) {
 			bad("wait", "clients of %s pair answers by order: an interim wait notice would be taken for one", traits.Name)
 		}
 	}
-	for _, limit := range []struct {
-		field string
-		v     int
-	}{
-		{"in_flight", r.Limits.InFlight}, {"in_flight_total", r.Limits.InFlightTotal}, {"connections", r.Limits.Connections},
-		{"connections_per_peer", r.Limits.ConnectionsPerPeer}, {"frame", r.Limits.Frame}, {"queue", r.Limits.Queue},
-		{"inline", r.Limits.Inline}, {"carry", int(r.Limits.Carry)}, {"tunnel", r.Limits.Tunnel}, {"gather", r.Limits.Gather}, {"strikes", r.Limits.Strikes},
-	} {
-		if limit.v < 0 {
-			bad("limits."+limit.field, "must not be negative")
-		}
-	}
 	l := r.Limits.withDefaults()
 	if l.Inline > l.Frame {
 		bad("limits.inline", "%d bytes are more than a frame of at most %d has (limits.frame)", l.Inline, l.Frame)
@@ -279,6 +280,27 @@ func (r *Route) check(bad func(field, format string, args ...any)) {
 	}
 	if l.Tunnel < 2*l.Frame {
 		bad("limits.tunnel", "%d bytes cannot hold two frames of %d", l.Tunnel, l.Frame)
+	}
+	for i := range r.Backends {
+		at := fmt.Sprintf("backends[%d].", i)
+		r.Backends[i].checkExchange(r, func(field, format string, args ...any) { bad(at+field, format, args...) })
+	}
+	r.checkMirrors(bad)
+}
+
+// checkBounds is for routes of every kind.
+func (r *Route) checkBounds(bad func(field, format string, args ...any)) {
+	for _, limit := range []struct {
+		field string
+		v     int
+	}{
+		{"in_flight", r.Limits.InFlight}, {"in_flight_total", r.Limits.InFlightTotal}, {"connections", r.Limits.Connections},
+		{"connections_per_peer", r.Limits.ConnectionsPerPeer}, {"frame", r.Limits.Frame}, {"queue", r.Limits.Queue},
+		{"inline", r.Limits.Inline}, {"carry", int(r.Limits.Carry)}, {"tunnel", r.Limits.Tunnel}, {"gather", r.Limits.Gather}, {"strikes", r.Limits.Strikes},
+	} {
+		if limit.v < 0 {
+			bad("limits."+limit.field, "must not be negative")
+		}
 	}
 	for _, timeout := range []struct {
 		field string
@@ -295,13 +317,12 @@ func (r *Route) check(bad func(field, format string, args ...any)) {
 	for i := range r.Backends {
 		b := &r.Backends[i]
 		at := fmt.Sprintf("backends[%d].", i)
-		b.check(r, func(field, format string, args ...any) { bad(at+field, format, args...) })
+		b.checkReach(func(field, format string, args ...any) { bad(at+field, format, args...) })
 		if first, ok := backends[b.name()]; ok {
 			bad(at+"name", "backends[%d] has the same name", first)
 		}
 		backends[b.name()] = i
 	}
-	r.checkMirrors(bad)
 }
 
 // checkCarries says why nothing could be carried although it is wanted.
@@ -326,10 +347,20 @@ func (r *Route) checkCarries(bad func(field, format string, args ...any)) {
 // carries reports whether frames may be carried.
 func (r *Route) carries() bool { return r.Limits.Inline > 0 }
 
-func (b *BackendConfig) check(r *Route, bad func(field, format string, args ...any)) {
+// checkReach is about how the backend is connected to.
+func (b *BackendConfig) checkReach(bad func(field, format string, args ...any)) {
 	if b.Address == "" && b.Dial == nil {
 		bad("address", "must not be empty")
 	}
+	if b.Circuit.Failures < 0 {
+		bad("circuit.failures", "must not be negative")
+	}
+	if b.Backoff.Min < 0 || b.Backoff.Max < 0 || b.Backoff.Max > 0 && b.Backoff.Min > b.Backoff.Max {
+		bad("backoff", "min must be at least 0 and at most max")
+	}
+}
+
+func (b *BackendConfig) checkExchange(r *Route, bad func(field, format string, args ...any)) {
 	codec := b.codec(r)
 	if got, want := codec.Traits().Name, r.Codec.Traits().Name; got != want {
 		bad("protocol", "the backend speaks %s and the route %s", got, want)
@@ -339,7 +370,7 @@ func (b *BackendConfig) check(r *Route, bad func(field, format string, args ...a
 		v     int
 	}{
 		{"connections", b.Connections}, {"in_flight", b.InFlight}, {"batch.max", b.Batch.Max},
-		{"strikes", b.Strikes}, {"circuit.failures", b.Circuit.Failures},
+		{"strikes", b.Strikes},
 	} {
 		if limit.v < 0 {
 			bad(limit.field, "must not be negative")
@@ -364,9 +395,6 @@ func (b *BackendConfig) check(r *Route, bad func(field, format string, args ...a
 	}
 	if b.Batch.Linger < 0 {
 		bad("batch.linger", "must not be negative")
-	}
-	if b.Backoff.Min < 0 || b.Backoff.Max < 0 || b.Backoff.Max > 0 && b.Backoff.Min > b.Backoff.Max {
-		bad("backoff", "min must be at least 0 and at most max")
 	}
 }
 
@@ -418,7 +446,6 @@ func (t Timeouts) withDefaults() Timeouts {
 
 func (b BackendConfig) withDefaults(r *Route) BackendConfig {
 	b.Codec = b.codec(r)
-	b.Name = b.name()
 	def(&b.Connections, 2)
 	b.InFlight = b.inFlight(r)
 	def(&b.Batch.Max, 1)
@@ -426,6 +453,12 @@ func (b BackendConfig) withDefaults(r *Route) BackendConfig {
 	if r.mode() == protocol.FIFO {
 		b.Strikes = 1
 	}
+	return b.withReach()
+}
+
+// withReach has the defaults of what concerns every kind of route.
+func (b BackendConfig) withReach() BackendConfig {
+	b.Name = b.name()
 	def(&b.Backoff.Min, 100*time.Millisecond)
 	def(&b.Backoff.Max, 10*time.Second)
 	def(&b.Circuit.Failures, 5)

@@ -44,6 +44,8 @@ func (d *door) build(conf *Route, l Limits, log *logrus.Entry) {
 	}
 }
 
+func (d *door) entrance() *door { return d }
+
 // listen binds the listener.
 func (d *door) listen(conf *Route) error {
 	if conf.Listener != nil {

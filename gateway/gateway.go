@@ -20,7 +20,9 @@ import (
 type Gateway struct {
 	conf   Config
 	shards []*tunnel.Shard
-	routes []*route
+	fronts []front  // one for each route of the configuration
+	routes []*route // of these, the ones of kind Exchange
+	relays []*relay // and of kind Relay
 	panics atomic.Uint64
 
 	stop     chan struct{} // closed by the first Shutdown
@@ -50,9 +52,9 @@ func New(c Config) (*Gateway, error) {
 	}
 	var errs *multierror.Error
 	for _, conf := range c.Routes {
-		r := newRoute(conf, g.shards, c.Log)
-		g.routes = append(g.routes, r)
-		if err := r.listen(&conf); err != nil {
+		f := g.add(conf)
+		g.fronts = append(g.fronts, f)
+		if err := f.entrance().listen(&conf); err != nil {
 			errs = multierror.Append(errs, err)
 		}
 	}
@@ -60,6 +62,25 @@ func New(c Config) (*Gateway, error) {
 		return nil, errors.Join(err, g.closeListeners())
 	}
 	return g, nil
+}
+
+// front is what routes of every kind have.
+type front interface {
+	entrance() *door
+	admit(net.Conn)
+	snapshot() RouteSnapshot
+}
+
+// add makes the route that conf describes.
+func (g *Gateway) add(conf Route) front {
+	if conf.Kind == Relay {
+		r := newRelay(conf, g.shards, g.conf.Log)
+		g.relays = append(g.relays, r)
+		return r
+	}
+	r := newRoute(conf, g.shards, g.conf.Log)
+	g.routes = append(g.routes, r)
+	return r
 }
 
 // Serve runs the Gateway until ctx is done or Shutdown is called, and then until what is
@@ -90,7 +111,9 @@ func (g *Gateway) Serve(ctx context.Context) error {
 		for _, m := range r.mirrors {
 			mirrors.Go(func() { m.keep(mirrorCtx) })
 		}
-		acceptors.Go(func() { r.accept(ctx, r.admit) })
+	}
+	for _, f := range g.fronts {
+		acceptors.Go(func() { f.entrance().accept(ctx, f.admit) })
 	}
 
 	select {
@@ -102,8 +125,12 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	g.drain()
 	stopDialing() // the backends' connections fail what is still open, and close
 	dialers.Wait()
-	for _, r := range g.routes {
-		r.abort(ErrClosed)
+	for _, r := range g.relays {
+		r.stop()
+		r.dials.Wait()
+	}
+	for _, f := range g.fronts {
+		f.entrance().abort(ErrClosed)
 	}
 	g.settle(g.linger())
 	stopMirrors() // nothing is copied any more; what was is still written
@@ -115,14 +142,14 @@ func (g *Gateway) Serve(ctx context.Context) error {
 
 // drain waits until every client has its answers and has left, or has waited long enough.
 func (g *Gateway) drain() {
-	for _, r := range g.routes {
-		r.drain()
+	for _, f := range g.fronts {
+		f.entrance().drain()
 	}
 	t := time.NewTimer(g.conf.Drain)
 	defer t.Stop()
-	for _, r := range g.routes {
+	for _, f := range g.fronts {
 		select {
-		case <-r.empty:
+		case <-f.entrance().empty:
 		case <-t.C:
 			return
 		case <-g.hard:
@@ -151,8 +178,8 @@ func (g *Gateway) load() (n int) {
 // linger is how long what was put may still take to be written.
 func (g *Gateway) linger() time.Duration {
 	d := time.Duration(0)
-	for _, r := range g.routes {
-		d = max(d, r.timeouts.Linger)
+	for i := range g.conf.Routes {
+		d = max(d, g.conf.Routes[i].Timeouts.withDefaults().Linger)
 	}
 	return d
 }
@@ -188,8 +215,8 @@ func (g *Gateway) Close() error {
 
 func (g *Gateway) closeListeners() error {
 	var errs *multierror.Error
-	for _, r := range g.routes {
-		if err := r.unlisten(); err != nil {
+	for _, f := range g.fronts {
+		if err := f.entrance().unlisten(); err != nil {
 			errs = multierror.Append(errs, err)
 		}
 	}
@@ -198,9 +225,9 @@ func (g *Gateway) closeListeners() error {
 
 // Addr returns the address that the route called name listens on, or nil.
 func (g *Gateway) Addr(name string) net.Addr {
-	for _, r := range g.routes {
-		if r.conf.Name == name {
-			return r.address()
+	for _, f := range g.fronts {
+		if d := f.entrance(); d.name == name {
+			return d.address()
 		}
 	}
 	return nil
@@ -209,8 +236,8 @@ func (g *Gateway) Addr(name string) net.Addr {
 // Snapshot returns the counters and states of this moment.
 func (g *Gateway) Snapshot() Snapshot {
 	s := Snapshot{Panics: g.panics.Load()}
-	for _, r := range g.routes {
-		s.Routes = append(s.Routes, r.snapshot())
+	for _, f := range g.fronts {
+		s.Routes = append(s.Routes, f.snapshot())
 	}
 	return s
 }

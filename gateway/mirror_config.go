@@ -137,7 +137,7 @@ func (m MirrorConfig) withDefaults(r *Route) MirrorConfig {
 		m.Codec = r.Codec
 	}
 	def(&m.Buffer, max(4<<20, 2*m.growth()*r.Limits.withDefaults().Frame))
-	target := BackendConfig{Address: m.Address, Dial: m.Dial, Backoff: m.Backoff}.withDefaults(r) // it is reached as a backend is
+	target := BackendConfig{Address: m.Address, Dial: m.Dial, Backoff: m.Backoff}.withReach() // it is reached as a backend is
 	m.Dial, m.Backoff = target.Dial, target.Backoff
 	return m
 }

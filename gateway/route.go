@@ -192,17 +192,22 @@ func (r *route) answer(dst []byte, x *exchange, n *protocol.Notice, scratch *pro
 // say makes a frame of the notice n about m, which may be nil. It is empty if the
 // protocol has no words for it.
 func (r *route) say(dst []byte, m *protocol.Message, n *protocol.Notice) []byte {
+	return sayNotice(r.codec, dst, m, n)
+}
+
+// sayNotice is say of a route, in the words of codec.
+func sayNotice(codec protocol.Codec, dst []byte, m *protocol.Message, n *protocol.Notice) []byte {
 	var head []byte
 	if m != nil {
 		head = m.Head
 	}
-	dst = r.codec.OpenFrame(dst[:0], head)
+	dst = codec.OpenFrame(dst[:0], head)
 	before := len(dst)
-	dst, err := r.codec.AppendNotice(dst, m, n)
+	dst, err := codec.AppendNotice(dst, m, n)
 	if err != nil || len(dst) == before {
 		return dst[:0]
 	}
-	if dst, err = r.codec.CloseFrame(dst, 0); err != nil {
+	if dst, err = codec.CloseFrame(dst, 0); err != nil {
 		return dst[:0]
 	}
 	return dst

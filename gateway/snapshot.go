@@ -60,6 +60,7 @@ type RouteSnapshot struct {
 	Clients  int               `json:"clients"`
 	Counters Counters          `json:"counters"`
 	Backends []BackendSnapshot `json:"backends"`
+	Relay    *RelayCounters    `json:"relay,omitempty"` // of a route of kind Relay, in place of Counters
 	Mirrors  []MirrorSnapshot  `json:"mirrors,omitempty"`
 }
 

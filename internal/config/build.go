@@ -77,6 +77,10 @@ func (l *loader) route(p path) gateway.Route {
 		r.Mode = &mode
 	}
 	r.Balance, _ = gateway.ParseBalance(s.Balance)
+	if s.Kind == "relay" {
+		r.Kind = gateway.Relay
+	}
+	l.relay(p, &s.Relay, &r)
 	l.address(p.join("listen"), s.Listen)
 	r.Codec = l.codec(p, limits)
 	if r.Codec != nil {

@@ -30,7 +30,9 @@ type logShape struct {
 type routeShape struct {
 	Name       string         `json:"name" need:"true" doc:"Shown in logs and metrics. Unique."`
 	Listen     string         `json:"listen" need:"true" doc:"Where clients connect: host:port or unix:/path."`
-	Protocol   protocolShape  `json:"protocol" need:"true" doc:"What clients and backends speak."`
+	Kind       string         `json:"kind" enum:"exchange|relay" default:"exchange" doc:"An exchange judges each request and brings each result back. A relay moves the bytes of each client to a backend connection of its own, and back."`
+	Relay      relayShape     `json:"relay" doc:"Of kind relay: how a connection must begin and end."`
+	Protocol   protocolShape  `json:"protocol" doc:"What clients and backends speak. A relay needs none; with one, the first frame of each client is judged."`
 	Mode       string         `json:"mode" enum:"rewrite|key|fifo|exclusive" doc:"How results are matched to requests. Default: the protocol's own."`
 	Balance    string         `json:"balance" enum:"round-robin|least-in-flight" default:"round-robin" doc:"How a backend connection is chosen."`
 	Limits     limitsShape    `json:"limits" doc:"What the route holds at most."`

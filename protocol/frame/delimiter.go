@@ -11,6 +11,7 @@ import (
 type delimiter struct {
 	start, end []byte
 	max        int
+	foreign    bool // what looks like another protocol is this one
 	lines      bool // a CR before LF belongs to the framing, and empty lines say nothing
 }
 
@@ -25,7 +26,7 @@ func (d *delimiter) Split(data []byte, atEOF bool, r *protocol.Resume) (int, []b
 			return d.found(data, from+i+len(d.end))
 		}
 	}
-	if err := stranger(data[:min(len(data), d.max)]); err != nil {
+	if err := d.stranger(data[:min(len(data), d.max)]); err != nil {
 		return 0, nil, err
 	}
 	if len(data) >= d.max {
@@ -37,13 +38,13 @@ func (d *delimiter) Split(data []byte, atEOF bool, r *protocol.Resume) (int, []b
 
 func (d *delimiter) found(data []byte, n int) (int, []byte, error) {
 	if n > d.max {
-		if err := stranger(data[:d.max]); err != nil {
+		if err := d.stranger(data[:d.max]); err != nil {
 			return 0, nil, err
 		}
 		return 0, nil, broken(data, protocol.TooLarge, d.max, "limits.frame", "a frame of at most "+strconv.Itoa(d.max)+" bytes", "more")
 	}
 	frame := data[:n]
-	if err := stranger(frame); err != nil {
+	if err := d.stranger(frame); err != nil {
 		return 0, nil, err
 	}
 	body := frame[len(d.start) : n-len(d.end)]
@@ -54,6 +55,13 @@ func (d *delimiter) found(data []byte, n int) (int, []byte, error) {
 		return n, nil, nil
 	}
 	return n, frame, nil
+}
+
+func (d *delimiter) stranger(data []byte) *protocol.FrameError {
+	if d.foreign {
+		return nil
+	}
+	return stranger(data)
 }
 
 func (d *delimiter) Body(frame []byte) (body, head []byte) {

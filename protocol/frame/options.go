@@ -39,6 +39,8 @@ type Options struct {
 	Start Bytes `json:"start,omitempty" doc:"Of kind delimiter: what opens a frame, if anything does."`
 	End   Bytes `json:"end,omitempty" doc:"Of kind delimiter: what closes a frame, 1 to 4 bytes."`
 
+	Foreign bool `json:"foreign,omitempty" doc:"Of kind delimiter: takes for a frame what looks like the beginning of HTTP, TLS or SSH too, as that is the protocol which is declared."`
+
 	Size int `json:"size,omitempty" doc:"Of kind fixed: the size of every frame in bytes."`
 
 	Max int `json:"max,omitempty" doc:"The greatest frame in bytes, framing included; the route's limit by default."`
@@ -161,7 +163,7 @@ func New(o Options, limits protocol.Limits) (Framing, error) {
 		if n := len(o.Start) + len(o.End); n >= o.Max {
 			bad("max: the framing alone has %d bytes, of a frame of %d", n, o.Max)
 		}
-		f = &delimiter{start: o.Start, end: o.End, max: o.Max, lines: len(o.Start) == 0 && string(o.End) == "\n"}
+		f = &delimiter{start: o.Start, end: o.End, foreign: o.Foreign, max: o.Max, lines: len(o.Start) == 0 && string(o.End) == "\n"}
 	case "fixed":
 		if o.Size < 1 || o.Size > o.Max {
 			bad("size: %d bytes; want 1 to %d", o.Size, o.Max)
@@ -208,7 +210,7 @@ func foreignMembers(o *Options, bad func(string, ...any)) {
 		report("length", map[string]bool{"lead": len(o.Lead) > 0, "lead_size": o.LeadSize != 0, "width": o.Width != 0, "encoding": o.Encoding != "",
 			"order": o.Order != "", "self": o.Self, "adjust": o.Adjust != 0, "pad": o.Pad != 0, "zero": o.Zero != "", "block": o.Block != "",
 			"block_bytes": len(o.BlockBytes) > 0, "block_regex": o.BlockRegex != "", "block_size": o.BlockSize != 0, "trailer": len(o.Trailer) > 0})
-		report("delimiter", map[string]bool{"start": len(o.Start) > 0, "end": len(o.End) > 0})
+		report("delimiter", map[string]bool{"start": len(o.Start) > 0, "end": len(o.End) > 0, "foreign": o.Foreign})
 		report("fixed", map[string]bool{"size": o.Size != 0})
 	}
 }

@@ -178,3 +178,17 @@ func FuzzSplit(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatLooksForeignIsAFrameWhereThatIsDeclared(t *testing.T) {
+	data := []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	for _, foreign := range []bool{false, true} {
+		f, err := New(Options{Kind: "delimiter", End: Bytes("\r\n\r\n"), Foreign: foreign}, protocol.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, _, err := f.Split(data, false, &protocol.Resume{})
+		if (err == nil) != foreign || foreign && n != len(data) {
+			t.Errorf("foreign %v: got %d, %v", foreign, n, err)
+		}
+	}
+}
