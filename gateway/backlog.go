@@ -20,7 +20,8 @@ type backlog struct {
 	slow chan struct{} // capacity 1: the target was left behind
 
 	mu       sync.Mutex
-	on       bool // there is a target that keeps up
+	there    bool // there is a target
+	on       bool // it keeps up, or has not yet been looked for
 	down     bool // there is none, and none is expected soon
 	idle     bool // the writer has found nothing
 	blocks   []*backlogBlock
@@ -46,11 +47,12 @@ var backlogBlocks = sync.Pool{New: func() any { return new(backlogBlock) }}
 var errMirrorDown = errors.New("a required mirror cannot be reached")
 
 func newBacklog(size int) *backlog {
-	return &backlog{size: size, work: make(chan struct{}, 1), slow: make(chan struct{}, 1)}
+	return &backlog{size: size, work: make(chan struct{}, 1), slow: make(chan struct{}, 1), on: true}
 }
 
-// offer takes a copy of p if a target is there and has room. If it has none it has
-// fallen behind: it is left, and misses what is put until the next attach.
+// offer takes a copy of p if there is a target, or is about to be the first, and room.
+// If there is no room it has fallen behind: it is left, and misses what is put until the
+// next attach.
 func (b *backlog) offer(p []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -82,7 +84,7 @@ func (b *backlog) reserve(n int, from *tunnel.VConn) (bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case b.down && !b.on:
+	case b.down && !b.there:
 		return false, errMirrorDown
 	case n > b.size:
 		return false, tunnel.ErrTooLong
@@ -121,26 +123,34 @@ func (b *backlog) attach() {
 	default:
 	}
 	b.mu.Lock()
-	b.on = true
+	b.there, b.on = true, true
 	who := b.dismissed()
 	b.mu.Unlock()
 	reenableAll(who)
 }
 
-// detach says that the target is gone, and that its writer has ended. What was not
-// written is kept for the next, or else is missed.
-func (b *backlog) detach(keep bool) {
+// detach says that the target is gone, and its writer has ended; or that there is none.
+func (b *backlog) detach() {
 	b.mu.Lock()
-	b.on = false
+	b.there, b.on = false, false
 	b.sent = b.start // the next target begins where a message begins
-	if !keep {
-		b.missed += uint64(len(b.lens) - b.first)
-		b.start, b.sent, b.lens, b.first = b.head, b.head, nil, 0
-		b.recycle()
-	}
 	who := b.dismissed()
 	b.mu.Unlock()
 	reenableAll(who)
+}
+
+// drop forgets what was not written and returns how many messages that were. There is no
+// target.
+func (b *backlog) drop() int {
+	b.mu.Lock()
+	n := len(b.lens) - b.first
+	b.missed += uint64(n)
+	b.start, b.sent, b.lens, b.first = b.head, b.head, nil, 0
+	b.recycle()
+	who := b.dismissed()
+	b.mu.Unlock()
+	reenableAll(who)
+	return n
 }
 
 // expect says whether a target is expected soon. Without one, and without the prospect
@@ -205,7 +215,7 @@ func (b *backlog) state() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case b.on:
+	case b.there && b.on:
 		return "attached"
 	case b.down:
 		return "down"

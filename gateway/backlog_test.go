@@ -21,6 +21,7 @@ type backlogModel struct {
 	want     []string // that are not written whole
 	begun    int      // bytes of the first of these that were written
 	reserved []string
+	there    bool
 	on, down bool
 	copied   uint64
 	missed   uint64
@@ -33,7 +34,7 @@ func TestBacklogModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		near, _ := tunneltest.Pipe(1)
 		vc, _ := tunnel.NewShard(tunnel.ShardConfig{Pump: true}).New("source", near, 0, nil)
-		m := &backlogModel{b: newBacklog(rapid.SampledFrom([]int{100, 3 * backlogBlockSize}).Draw(t, "size")), vc: vc}
+		m := &backlogModel{b: newBacklog(rapid.SampledFrom([]int{100, 3 * backlogBlockSize}).Draw(t, "size")), vc: vc, on: true}
 		t.Repeat(map[string]func(*rapid.T){
 			"offer": m.offer, "offer ": m.offer, "offer  ": m.offer, "reserve": m.reserve, "spend": m.spend, "release": m.release,
 			"write": m.write, "write ": m.write, "attach": m.attach, "detach": m.detach, "expect": m.expect, "miss": m.miss,
@@ -88,7 +89,7 @@ func (m *backlogModel) reserve(t *rapid.T) {
 	held := m.held()
 	ok, err := m.b.reserve(len(text), m.vc)
 	switch {
-	case m.down && !m.on:
+	case m.down && !m.there:
 		if ok || !errors.Is(err, errMirrorDown) {
 			t.Fatalf("down: got %v, %v", ok, err)
 		}
@@ -135,6 +136,9 @@ func (m *backlogModel) write(t *rapid.T) {
 	if p != nil && whole != (m.begun == 0) {
 		t.Fatalf("%d bytes of a message were written, and whole is %v", m.begun, whole)
 	}
+	if ends := m.ends(len(p)); len(ends) > 0 && ends[len(ends)-1] != len(p) {
+		t.Fatalf("next is %d bytes, and messages end at %v of them", len(p), ends)
+	}
 	n := rapid.IntRange(0, len(p)).Draw(t, "taken")
 	if rapid.Bool().Draw(t, "all") {
 		n = len(p)
@@ -153,16 +157,30 @@ func (m *backlogModel) write(t *rapid.T) {
 	}
 }
 
+// ends returns where messages end in the next n bytes.
+func (m *backlogModel) ends(n int) (ends []int) {
+	at := -m.begun
+	for _, text := range m.want {
+		if at += len(text); at > n {
+			break
+		}
+		ends = append(ends, at)
+	}
+	return ends
+}
+
 func (m *backlogModel) attach(*rapid.T) {
 	m.b.attach()
-	m.on = true
+	m.there, m.on = true, true
 }
 
 func (m *backlogModel) detach(t *rapid.T) {
-	keep := rapid.Bool().Draw(t, "keep")
-	m.b.detach(keep)
-	m.on, m.begun = false, 0
-	if !keep {
+	m.b.detach()
+	m.there, m.on, m.begun = false, false, 0
+	if rapid.Bool().Draw(t, "drop") {
+		if n := m.b.drop(); n != len(m.want) {
+			t.Fatalf("dropped %d, want %d", n, len(m.want))
+		}
 		m.missed += uint64(len(m.want))
 		m.want = nil
 	}
@@ -191,7 +209,7 @@ func (m *backlogModel) check(t *rapid.T) {
 		t.Fatalf("%d bytes of memory for %d", memory, bytes)
 	}
 	state := "detached"
-	if m.on {
+	if m.there && m.on {
 		state = "attached"
 	} else if m.down {
 		state = "down"

@@ -20,10 +20,10 @@ func BenchmarkExchange(b *testing.B) {
 	}
 }
 
-func benchExchange(b *testing.B, clients, depth int) {
+func benchExchange(b *testing.B, clients, depth int, mirrors ...MirrorConfig) {
 	back := echoBackend(b)
 	g, err := New(Config{Shards: 1, Routes: []Route{{Name: "bench", Listen: "127.0.0.1:0", Codec: newPlain(),
-		Backends: []BackendConfig{{Address: back, Connections: 1, InFlight: 4096}}}}})
+		Backends: []BackendConfig{{Address: back, Connections: 1, InFlight: 4096}}, Mirrors: mirrors}}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func benchExchange(b *testing.B, clients, depth int) {
 }
 
 // echoBackend answers every request with itself, and returns its address.
-func echoBackend(b *testing.B) string {
+func echoBackend(b testing.TB) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)

@@ -482,3 +482,23 @@ func TestNewClosesWhatItHasBound(t *testing.T) {
 		t.Errorf("got %v, want %v", err, net.ErrClosed)
 	}
 }
+
+// A codec that panics while a request is encoded for the backend costs that client, and
+// leaves neither a place nor an exchange behind.
+func TestFaultF16ACodecPanics(t *testing.T) {
+	inWorld(t, func(r *Route) { r.Backends[0].Codec = panicking{newPlain()}; r.Backends[0].InFlight = 1 }, func(w *world) {
+		b, bad, good := w.backend(), w.client(), w.client()
+		bad.send("Q 1 panic")
+		if got := bad.line(); !strings.HasPrefix(got, "<") {
+			t.Errorf("got %q, want the end", got)
+		}
+		good.send("Q 1 x")
+		ticket, _ := b.request()
+		b.send("A " + ticket + " ok")
+		good.expect("A 1 ok")
+		<-time.After(time.Minute) // past every deadline of the first request
+		if c := w.counters(); c.InFlight != 0 || c.Forwarded != 1 || c.Refused != 1 || w.g.Snapshot().Panics != 1 {
+			t.Errorf("counters: %+v", c)
+		}
+	})
+}

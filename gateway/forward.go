@@ -26,15 +26,21 @@ func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel
 	if err != nil {
 		return err
 	}
+	sent := false
+	defer func() {
+		if !sent {
+			b.ledger.drop(ticket) // it could not be encoded, or the codec has panicked
+		}
+	}()
 	var id protocol.ID
 	if b.up.route.mode == protocol.Rewrite {
 		w.ticket = b.up.rewriter.AppendTicket(w.ticket[:0], ticket)
 		id = w.ticket
 	}
 	if err := b.forward(w, m, id, room, start); err != nil {
-		b.ledger.drop(ticket)
 		return err
 	}
+	sent = true
 	b.arm()
 	b.up.tx.Add(1)
 	b.up.pending.Add(1)

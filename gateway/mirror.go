@@ -52,9 +52,10 @@ func (s *Session) reserve(own *tunnel.Owner, m *protocol.Message) (bool, *protoc
 			ok, err = t.backlog.reserve(len(out), own.VConn())
 		}
 		if ok {
+			s.w.rooms = i + 1
 			continue
 		}
-		s.release(i)
+		s.release()
 		switch {
 		case err == nil:
 			return false, nil
@@ -70,25 +71,31 @@ func (s *Session) reserve(own *tunnel.Owner, m *protocol.Message) (bool, *protoc
 	return true, nil
 }
 
-// release gives back what was reserved at the first n mirrors.
-func (s *Session) release(n int) {
-	for i, t := range s.route.mirrors[:n] {
+// release gives back what was reserved.
+func (s *Session) release() {
+	for i, t := range s.route.mirrors[:s.w.rooms] {
 		if t.conf.Required {
 			t.backlog.release(len(s.w.copies[i]))
 		}
 	}
+	s.w.rooms = 0
 }
 
 // copy leaves a copy of m for each mirror, in the room that was reserved, or where there
 // is some. If m was not forwarded it only gives back what was reserved.
 func (s *Session) copy(m *protocol.Message, forwarded bool) {
 	if !forwarded {
-		s.release(len(s.route.mirrors))
+		s.release()
 		return
 	}
 	for i, t := range s.route.mirrors {
 		if t.conf.Required {
 			t.backlog.spend(s.w.copies[i])
+		}
+	}
+	s.w.rooms = 0
+	for i, t := range s.route.mirrors {
+		if t.conf.Required {
 			continue
 		}
 		out, err := t.request(s, s.w.copies[i][:0], m)
@@ -162,21 +169,32 @@ type target interface {
 
 // keep keeps a target until ctx is done, looking for one again after each loss.
 func (m *mirror) keep(ctx context.Context) {
-	defer m.backlog.detach(false)
 	for m.breaker.pause(ctx) {
 		m.dials.Add(1)
 		t, err := m.open(ctx)
 		if err == nil {
-			m.route.logMirror(m, "mirror attached", nil)
+			m.route.logMirror(m, "mirror attached", 0, nil)
 			err = m.serve(ctx, t)
-			m.backlog.detach(m.conf.Required)
 		}
+		m.backlog.detach()
 		if ctx.Err() != nil {
-			return
+			break
 		}
-		if n := m.breaker.failed(); n == 1 || n == m.breaker.Failures || n%100 == 0 {
-			m.route.logMirror(m, "mirror cannot be written to", err)
-		}
+		m.lost(err)
+	}
+	if n := m.backlog.drop(); n > 0 {
+		m.route.logMirror(m, "mirror: what it was still to get is lost with the end of the gateway", n, nil)
+	}
+}
+
+// lost notes that there is no target, and says so unless it has just done so.
+func (m *mirror) lost(cause error) {
+	missed := 0
+	if !m.conf.Required {
+		missed = m.backlog.drop()
+	}
+	if n := m.breaker.failed(); n == 1 || n == m.breaker.Failures || n%100 == 0 {
+		m.route.logMirror(m, "mirror detached", missed, cause)
 	}
 }
 
@@ -286,14 +304,21 @@ func (m *mirror) snapshot() MirrorSnapshot {
 	return s
 }
 
-// logMirror is a line about a mirror's target.
-func (r *route) logMirror(m *mirror, what string, err error) {
+// logMirror is a line about a mirror's target, and about copies that were to go there
+// and will not.
+func (r *route) logMirror(m *mirror, what string, missed int, err error) {
 	if r.logger == nil {
 		return
 	}
 	e := r.logger.WithField("mirror", m.conf.Name)
 	if err != nil {
-		e.WithField("error", err.Error()).Warn(what)
+		e = e.WithField("error", err.Error())
+	}
+	if missed > 0 {
+		e = e.WithField("missed", missed)
+	}
+	if err != nil || missed > 0 {
+		e.Warn(what)
 		return
 	}
 	e.Info(what)

@@ -45,10 +45,10 @@ const (
 	// MirrorDefault is MirrorLines for a file and MirrorFrames for a connection.
 	MirrorDefault MirrorFormat = iota
 	// MirrorFrames copies the frame that a backend gets. Where results are matched by
-	// Rewrite its ID is a number of the mirror's own.
+	// Rewrite its ID is a number of the mirror's own. A frame that is carried is missed.
 	MirrorFrames
 	// MirrorLines copies one JSON object a line: when, on which route, from whom, and the
-	// message as its client sent it.
+	// message as its client sent it. Of a frame that is carried it has the head.
 	MirrorLines
 )
 
@@ -111,7 +111,7 @@ func (m *MirrorConfig) check(r *Route, bad func(field, format string, args ...an
 			bad("protocol", "lines are JSON and have no framing of the protocol's")
 		}
 	}
-	if m.Required && !lines && r.Limits.Inline > 0 {
+	if m.Required && !lines && r.carries() {
 		bad("required", "what is longer than limits.inline is carried, and cannot be copied as a frame; use format lines, which get its head")
 	}
 	if m.Results && !lines {

@@ -31,6 +31,20 @@ func TestMirrorsAreChecked(t *testing.T) {
 	}
 }
 
+func TestARequiredMirrorOfFramesCarriesNothing(t *testing.T) {
+	r := Route{Name: "r", Listen: ":0", Backends: []BackendConfig{{Address: "b:1"}}, Mirrors: []MirrorConfig{{Address: "a:1", Required: true}}}
+	carries(&r)
+	c := Config{Routes: []Route{r}}
+	want := "routes[0].mirror[0].required: what is longer than limits.inline is carried, and cannot be copied as a frame; use format lines, which get its head"
+	if got := checked(&c); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	c.Routes[0].Mirrors[0].Format = MirrorLines
+	if got := checked(&c); got != "nothing" {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestMirrorsDoNotShareANameOrAFile(t *testing.T) {
 	r := Route{Name: "r", Listen: ":0", Codec: newPlain(), Backends: []BackendConfig{{Address: "b:1"}}}
 	c := Config{Routes: []Route{r, r}}

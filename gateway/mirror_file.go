@@ -15,10 +15,13 @@ import (
 type mirrorFile struct {
 	path   string
 	format MirrorFormat
-	file   *os.File
 	looked time.Time // when it was last seen at its path
 	ended  chan struct{}
 	once   sync.Once
+
+	mu     sync.Mutex
+	file   *os.File // changed by the writer alone
+	closed bool
 }
 
 // rotation is how often the file is looked for at its path, at most.
@@ -46,30 +49,44 @@ func (f *mirrorFile) open() error {
 	if err != nil {
 		return err
 	}
-	f.file, f.looked = file, time.Now()
-	if err := f.mend(); err != nil {
+	if f.format == MirrorLines {
+		err = mend(file)
+	}
+	if err == nil {
+		err = f.take(file)
+	}
+	if err != nil {
 		return errors.Join(err, file.Close())
 	}
+	f.looked = time.Now()
+	return nil
+}
+
+// take makes file the one that is written to, unless close has been called.
+func (f *mirrorFile) take(file *os.File) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return os.ErrClosed
+	}
+	f.file = file
 	return nil
 }
 
 // mend ends a line that was cut off, by whatever ended the program that wrote it.
-func (f *mirrorFile) mend() error {
-	if f.format != MirrorLines {
-		return nil
-	}
-	info, err := f.file.Stat()
+func mend(file *os.File) error {
+	info, err := file.Stat()
 	if err != nil || info.Size() == 0 {
 		return err
 	}
 	var last [1]byte
-	if _, err := f.file.ReadAt(last[:], info.Size()-1); err != nil && !errors.Is(err, io.EOF) {
+	if _, err := file.ReadAt(last[:], info.Size()-1); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	if last[0] == '\n' {
 		return nil
 	}
-	_, err = f.file.Write([]byte{'\n'})
+	_, err = file.Write([]byte{'\n'})
 	return err
 }
 
@@ -126,5 +143,9 @@ func (f *mirrorFile) end()    { f.once.Do(func() { close(f.ended) }) }
 
 func (f *mirrorFile) close() {
 	f.end()
-	_ = f.file.Close()
+	f.mu.Lock()
+	f.closed = true
+	file := f.file
+	f.mu.Unlock()
+	_ = file.Close()
 }

@@ -216,3 +216,46 @@ func TestAFileOfFrames(t *testing.T) {
 		}
 	})
 }
+
+// full is a target that has room for some bytes.
+type full struct {
+	room int
+	got  string
+}
+
+func (f *full) write(p []byte, _ bool) (int, error) {
+	n := min(f.room, len(p))
+	f.room -= n
+	f.got += string(p[:n])
+	if n < len(p) {
+		return n, errors.New("no space left on device")
+	}
+	return n, nil
+}
+
+func (f *full) cut(n int64) { f.got = f.got[:len(f.got)-int(n)] }
+func (f *full) read() error { return nil }
+func (f *full) finish()     {}
+func (f *full) close()      {}
+
+func TestATargetThatIsFullKeepsWholeMessages(t *testing.T) {
+	m := &mirror{backlog: newBacklog(100)}
+	for _, text := range []string{"one\n", "two\n", "three\n"} {
+		m.backlog.offer([]byte(text))
+	}
+	m.backlog.attach()
+	f := &full{room: 6}
+	if err := m.write(f, nil, nil); err == nil || f.got != "one\n" {
+		t.Errorf("got %q, %v", f.got, err)
+	}
+	m.backlog.detach()
+	last := make(chan struct{})
+	close(last)
+	f.room = 100
+	if err := m.write(f, last, nil); err != nil || f.got != "one\ntwo\nthree\n" {
+		t.Errorf("got %q, %v", f.got, err)
+	}
+	if copied, missed, waiting, _ := m.backlog.counts(); copied != 3 || missed+uint64(waiting) != 0 {
+		t.Errorf("got %d copied, %d missed, %d waiting", copied, missed, waiting)
+	}
+}

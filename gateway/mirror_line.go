@@ -55,46 +55,65 @@ func appendText[T ~string | ~[]byte](dst []byte, key string, value T) []byte {
 	}
 	dst = append(dst, ',', '"')
 	dst = append(dst, key...)
-	if !isText(value) {
-		dst = append(dst, `64":"`...)
-		dst = base64.StdEncoding.AppendEncode(dst, []byte(value))
-		return append(dst, '"')
-	}
+	start, from := len(dst), 0
 	dst = append(dst, `":"`...)
-	from := 0
-	for i := range len(value) {
-		short := escapes[value[i]]
-		if short == 0 {
-			continue
+	for i := 0; i < len(value); {
+		switch c := inText[value[i]]; c {
+		case asItIs:
+			i++
+		case beyondASCII:
+			n := sizeOfRune([]byte(value[i:min(i+utf8.UTFMax, len(value))]))
+			if n == 0 {
+				return appendBase64(dst[:start], []byte(value))
+			}
+			i += n
+		case never:
+			return appendBase64(dst[:start], []byte(value))
+		default:
+			dst = append(dst, value[from:i]...)
+			dst = append(dst, '\\', c)
+			i++
+			from = i
 		}
-		dst = append(dst, value[from:i]...)
-		dst = append(dst, '\\', short)
-		from = i + 1
 	}
 	dst = append(dst, value[from:]...)
 	return append(dst, '"')
 }
 
-// escapes are the characters that a text in JSON has in two bytes.
-var escapes = [256]byte{'"': '"', '\\': '\\', '\n': 'n', '\r': 'r', '\t': 't'}
+// appendBase64 ends the member that appendText has begun, for what is no text.
+func appendBase64(dst, value []byte) []byte {
+	dst = append(dst, `64":"`...)
+	dst = base64.StdEncoding.AppendEncode(dst, value)
+	return append(dst, '"')
+}
 
-// isText is true of UTF-8 without control characters but those of lines, so that a line
-// is at most twice as long as what it shows and harmless on a terminal.
-func isText[T ~string | ~[]byte](value T) bool {
-	for i := 0; i < len(value); {
-		c := value[i]
+// What inText says of a byte, beside the letter that stands for it after a backslash.
+const (
+	asItIs = iota
+	never
+	beyondASCII
+)
+
+// inText says how each byte stands in a text: UTF-8 without control characters but those
+// of lines. So a line is at most twice as long as what it shows, and harmless on a terminal.
+var inText = func() (t [256]byte) {
+	for c := range t {
 		switch {
-		case c < ' ' && escapes[c] == 0, c == 0x7f:
-			return false
-		case c < utf8.RuneSelf:
-			i++
-			continue
+		case c < ' ' || c == 0x7f:
+			t[c] = never
+		case c >= utf8.RuneSelf:
+			t[c] = beyondASCII
 		}
-		r, n := utf8.DecodeRune([]byte(value[i:min(i+utf8.UTFMax, len(value))]))
-		if r == utf8.RuneError && n == 1 || r < 0xa0 {
-			return false
-		}
-		i += n
 	}
-	return true
+	t['"'], t['\\'], t['\n'], t['\r'], t['\t'] = '"', '\\', 'n', 'r', 't'
+	return t
+}()
+
+// sizeOfRune returns the length of the first rune of p, 0 if that is no text.
+func sizeOfRune(p []byte) int {
+	r, n := utf8.DecodeRune(p)
+	if r == utf8.RuneError && n == 1 || r < 0xa0 {
+		return 0
+	}
+	return n
 }

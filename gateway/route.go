@@ -47,6 +47,7 @@ type worker struct {
 	out     []byte
 	ticket  []byte
 	copies  [][]byte   // for each mirror
+	rooms   int        // of the first so many mirrors, those that are required have room for theirs
 	touched []*Backend // that got something in this call
 }
 

@@ -110,6 +110,7 @@ func (s *Session) Data(own *tunnel.Owner, p []byte) (taken int) {
 // guard ends the Session if its handler panics, and leaves the rest to the shard.
 func (s *Session) guard() {
 	if bug := recover(); bug != nil {
+		s.release()
 		s.close(errBug)
 		panic(bug)
 	}
@@ -320,8 +321,8 @@ func (s *Session) accept(own *tunnel.Owner, m *protocol.Message, g *gather) (boo
 			}
 			return false, n
 		}
-		s.held.backend = nil
 		done, err := s.send(own, b, m, g, &room, now)
+		s.held.backend = nil
 		s.copy(m, done)
 		switch {
 		case err == nil && !done:
@@ -382,11 +383,17 @@ func (s *Session) send(own *tunnel.Owner, b *Backend, m *protocol.Message, g *ga
 	}
 	r.counters.forwarded.Add(1)
 	r.counters.inFlight.Add(1)
+	sent := false
+	defer func() {
+		if !sent {
+			r.counters.forwarded.Add(^uint64(0))
+			r.counters.inFlight.Add(-1)
+		}
+	}()
 	if err := b.send(s.w, x, m, room, s.starter(own, b, m)); err != nil {
-		r.counters.forwarded.Add(^uint64(0))
-		r.counters.inFlight.Add(-1)
 		return false, err
 	}
+	sent = true
 	s.held.x = nil
 	return true, nil
 }
