@@ -30,7 +30,7 @@ type relayed struct {
 	opening opening
 	dialing bool
 	over    bool
-	abandon context.CancelFunc // of the dial
+	abandon atomic.Pointer[context.CancelFunc] // of the dial
 	way     atomic.Pointer[tunnel.TwoWay]
 }
 
@@ -59,7 +59,9 @@ func (c *relayed) End(_ *tunnel.Owner, err error) {
 	}
 	if c.dialing {
 		c.leave()
-		c.abandon()
+		if abandon := c.abandon.Load(); abandon != nil {
+			(*abandon)()
+		}
 		return
 	}
 	if !errors.Is(err, io.EOF) {
@@ -114,9 +116,10 @@ func (c *relayed) leave() {
 func (c *relayed) dial() {
 	c.dialing = true
 	ctx, cancel := context.WithCancel(c.relay.dialing)
-	c.abandon = cancel
+	c.abandon.Store(&cancel)
 	c.relay.dials.Go(func() {
 		defer cancel()
+		defer c.abandon.Store(nil) // a client may stay for days
 		u, conn, err := c.relay.dial(ctx)
 		if err != nil {
 			c.unreachable(err)
