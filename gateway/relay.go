@@ -26,6 +26,7 @@ type relay struct {
 	codec     protocol.Codec // of the first frame; nil: it is not looked at
 	workers   []*relayWorker // one for each shard
 	upstreams []*relayUpstream
+	mirrors   []*relayMirror
 	turn      atomic.Uint32 // of the round robin
 	counters  relayCounters
 	dials     sync.WaitGroup
@@ -77,6 +78,9 @@ func newRelay(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *relay {
 		u := &relayUpstream{conf: b.withReach()}
 		u.breaker = breaker{Circuit: u.conf.Circuit, Backoff: u.conf.Backoff, changed: func(bool) {}}
 		r.upstreams = append(r.upstreams, u)
+	}
+	for _, m := range conf.Mirrors {
+		r.mirrors = append(r.mirrors, &relayMirror{relay: r, conf: m.withReach()})
 	}
 	return r
 }
@@ -210,6 +214,9 @@ func (r *relay) snapshot() RouteSnapshot {
 	for _, u := range r.upstreams {
 		s.Backends = append(s.Backends, BackendSnapshot{Name: u.conf.Name, Circuit: u.breaker.state(), Dials: u.dials.Load(), Lost: u.lost.Load(),
 			Links: map[string]int{BackendReady: int(u.open.Load())}})
+	}
+	for _, m := range r.mirrors {
+		s.Mirrors = append(s.Mirrors, m.snapshot())
 	}
 	return s
 }

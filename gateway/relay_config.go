@@ -62,7 +62,7 @@ func (r *Route) checkRelay(bad func(field, format string, args ...any)) {
 	}{
 		{"mode", r.Mode != nil}, {"wait", r.Wait.On}, {"limits.inline", r.Limits.Inline > 0}, {"limits.in_flight", r.Limits.InFlight > 0},
 		{"limits.in_flight_total", r.Limits.InFlightTotal > 0}, {"limits.gather", r.Limits.Gather > 0}, {"limits.queue", r.Limits.Queue > 0},
-		{"limits.strikes", r.Limits.Strikes > 0}, {"mirror", len(r.Mirrors) > 0},
+		{"limits.strikes", r.Limits.Strikes > 0},
 	} {
 		if o.set {
 			bad(o.field, "a relay has no requests and results, only bytes")
@@ -73,6 +73,9 @@ func (r *Route) checkRelay(bad func(field, format string, args ...any)) {
 	}
 	if r.Relay.Linger < 0 {
 		bad("relay.linger", "must not be negative")
+	}
+	for i := range r.Mirrors {
+		r.Mirrors[i].checkRelay(func(field, format string, args ...any) { bad(fmt.Sprintf("mirror[%d].%s", i, field), format, args...) })
 	}
 	for i := range r.Backends {
 		b := &r.Backends[i]

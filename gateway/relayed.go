@@ -153,6 +153,9 @@ func (c *relayed) start(u *relayUpstream, conn net.Conn) {
 	}
 	way := tunnel.NewTwoWay(c.own, own)
 	way.HalfClose, way.Linger, way.Idle = !r.conf.Relay.EndTogether, r.conf.Relay.Linger, max(r.timeouts.Idle, 0)
+	for _, m := range r.mirrors {
+		way.Tee = append(way.Tee, m.target(c))
+	}
 	r.counters.relayed.Add(1)
 	c.way.Store(way)
 	if err := way.Start(func(err error) { c.ended(u, way, err) }); err != nil {
