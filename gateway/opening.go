@@ -14,6 +14,7 @@ type opening struct {
 	relay   *relay
 	proxied bool // the PROXY header was read, or there must be none
 	source  netip.AddrPort
+	local   netip.AddrPort  // where the client has connected to
 	passed  int             // bytes of keep-alives before the first frame; they are still there
 	resume  protocol.Resume // of what is behind them
 }

@@ -44,6 +44,7 @@ type relayWorker struct {
 // relayUpstream is one backend of a relay.
 type relayUpstream struct {
 	conf    BackendConfig
+	name    string // of its connections
 	breaker breaker
 	dials   atomic.Uint64
 	open    atomic.Int64
@@ -76,6 +77,7 @@ func newRelay(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *relay {
 	}
 	for _, b := range conf.Backends {
 		u := &relayUpstream{conf: b.withReach()}
+		u.name = conf.Name + "/" + u.conf.Name
 		u.breaker = breaker{Circuit: u.conf.Circuit, Backoff: u.conf.Backoff, changed: func(bool) {}}
 		r.upstreams = append(r.upstreams, u)
 	}
@@ -100,9 +102,8 @@ func (o relayObserver) Violated(_ *protocol.Message, v *validate.Violation) {
 // admit begins with a new connection, or turns it away.
 func (r *relay) admit(conn net.Conn) {
 	peer := conn.RemoteAddr().String()
-	c := &relayed{relay: r, peer: peer, began: time.Now(), w: r.lightest()}
-	c.local, _ = netip.ParseAddrPort(conn.LocalAddr().String())
-	c.opening.relay = r
+	c := &relayed{relay: r, peer: peer, began: time.Now().UnixNano(), w: r.lightest(), opening: &opening{relay: r}}
+	c.opening.local, _ = netip.ParseAddrPort(conn.LocalAddr().String())
 	c.opening.source, _ = netip.ParseAddrPort(peer)
 	c.opening.proxied = !within(r.conf.Relay.ProxyFrom, c.opening.source.Addr())
 	if c.opening.proxied && !r.allows(c.opening.source.Addr()) {

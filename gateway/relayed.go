@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -24,10 +23,10 @@ type relayed struct {
 	vc    *tunnel.VConn
 	own   *tunnel.Owner
 	peer  string
-	local netip.AddrPort
-	began time.Time
+	began int64 // Unix time in nanoseconds
 
-	opening opening
+	opening *opening // nil once the tunnel has the client: there may be many, and they stay
+	source  string   // the client, where a PROXY header has said so
 	dialing bool
 	over    bool
 	abandon atomic.Pointer[context.CancelFunc] // of the dial
@@ -147,9 +146,9 @@ func (c *relayed) unreachable(err error) {
 func (c *relayed) start(u *relayUpstream, conn net.Conn) {
 	r := c.relay
 	u.open.Add(1)
-	vc, own := c.w.shard.New(fmt.Sprintf("%s/%s for %s", r.conf.Name, u.conf.Name, c.peer), conn, r.limits.Tunnel, nil)
+	vc, own := c.w.shard.New(u.name, conn, r.limits.Tunnel, nil)
 	if v := r.conf.Relay.SendProxy; v > 0 {
-		putHeader(vc, appendProxyHeader(nil, v, c.opening.source, c.local))
+		putHeader(vc, appendProxyHeader(nil, v, c.opening.source, c.opening.local))
 	}
 	way := tunnel.NewTwoWay(c.own, own)
 	way.HalfClose, way.Linger, way.Idle = !r.conf.Relay.EndTogether, r.conf.Relay.Linger, max(r.timeouts.Idle, 0)
@@ -158,6 +157,10 @@ func (c *relayed) start(u *relayUpstream, conn net.Conn) {
 	}
 	r.counters.relayed.Add(1)
 	c.way.Store(way)
+	if o := c.opening; o.source.IsValid() && o.source.String() != c.peer {
+		c.source = o.source.String()
+	}
+	c.opening = nil
 	if err := way.Start(func(err error) { c.ended(u, way, err) }); err != nil {
 		c.ended(u, way, err)
 	}
@@ -192,9 +195,9 @@ func (c *relayed) logEnd(backend string, err error) {
 	if r.logger == nil || !r.logger.Logger.IsLevelEnabled(logrus.InfoLevel) {
 		return
 	}
-	fields := logrus.Fields{"peer": c.peer, "seconds": time.Since(c.began).Seconds()}
-	if s := c.opening.source; s.IsValid() && s.String() != c.peer {
-		fields["client"] = s.String()
+	fields := logrus.Fields{"peer": c.peer, "seconds": time.Since(time.Unix(0, c.began)).Seconds()}
+	if c.source != "" {
+		fields["client"] = c.source
 	}
 	if backend != "" {
 		fields["backend"] = backend
