@@ -26,6 +26,19 @@ func TestMedianAndRatio(t *testing.T) {
 	}
 }
 
+func TestQuantile(t *testing.T) {
+	ten := []time.Duration{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
+	for _, c := range []struct {
+		sorted []time.Duration
+		q      float64
+		want   time.Duration
+	}{{ten, 0.5, 5}, {ten, 0.99, 10}, {ten, 0.9, 9}, {ten, 0, 1}, {ten, 1, 10}, {ten[:1], 0.5, 1}, {ten[:3], 0.5, 2}} {
+		if got := quantile(c.sorted, c.q); got != c.want {
+			t.Errorf("quantile(%v, %v): got %d, want %d", c.sorted, c.q, got, c.want)
+		}
+	}
+}
+
 func TestWhatProcessesUse(t *testing.T) {
 	stat := []byte("42 (a ) name) S 1 42 42 0 -1 4194560 100 0 0 0 250 150 7 8 20 0 1 0 100 1000 200")
 	if got := cpuTime(stat); got != 4*time.Second {
