@@ -3,8 +3,8 @@
 // Command tunnel measures sallyport's relay beside HAProxy and nginx, all of them in front of the same server, on
 // loopback, in turns: each load with each proxy, and then again. It prints a table and writes it to bench/RESULTS.md.
 //
-// It needs haproxy and nginx with its stream module (Debian: apt-get install haproxy nginx libnginx-mod-stream) and
-// leaves out, saying so, whichever is not there.
+// It needs haproxy and nginx with its stream module, which peers.sh installs on Debian, and leaves out, saying so,
+// whichever is not there.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -46,8 +47,10 @@ type options struct {
 	out    string
 }
 
-// spare are the descriptors that a proxy needs beside two for each client: those of pipes, above all.
-const spare = 2100
+const (
+	pipes = 200 // for HAProxy, which reserves two descriptors for each: 64 streams have use for 128
+	spare = 600 // descriptors that a proxy needs beside two for each client, those of pipes above all
+)
 
 func run(ctx context.Context) error {
 	var o options
@@ -95,7 +98,7 @@ func run(ctx context.Context) error {
 			if !strings.HasPrefix(l.name, o.only) {
 				continue
 			}
-			for _, p := range proxies {
+			for _, p := range turn(proxies, round) {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
@@ -110,6 +113,12 @@ func run(ctx context.Context) error {
 	results.write(&text, &o)
 	fmt.Print(text.String())
 	return writeSection(o.out, text.Bytes())
+}
+
+// turn is the order of a round: each begins with another proxy, so that none always has the same one before it.
+func turn(proxies []*proxy, round int) []*proxy {
+	first := round % len(proxies)
+	return slices.Concat(proxies[first:], proxies[:first])
 }
 
 const (

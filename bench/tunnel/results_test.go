@@ -5,6 +5,9 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -49,6 +52,43 @@ func TestWhatProcessesUse(t *testing.T) {
 	}
 	if u := used(os.Getpid()); u.resident == 0 {
 		t.Error("this process uses nothing")
+	}
+}
+
+func TestRoundsBeginWithEachProxy(t *testing.T) {
+	a, b, c := &proxy{name: "a"}, &proxy{name: "b"}, &proxy{name: "c"}
+	all := []*proxy{a, b, c}
+	for round, want := range [][]*proxy{{a, b, c}, {b, c, a}, {c, a, b}, {a, b, c}} {
+		if got := turn(all, round); !slices.Equal(got, want) {
+			t.Errorf("round %d begins with %s, want %s", round, got[0].name, want[0].name)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	ours, theirs := &proxy{name: "sallyport", cmd: &exec.Cmd{}}, &proxy{name: "HAProxy", cmd: &exec.Cmd{}}
+	r := newResults([]*proxy{{name: "direct"}, theirs, ours})
+	fixed := func(v float64) load {
+		return load{name: "64 streams", figures: throughput, run: func(*proxy, *options) ([]float64, error) { return []float64{v, 1 / v}, nil }}
+	}
+	for round, v := range []float64{1, 2, 4} {
+		for i, p := range r.proxies {
+			// sallyport, the last, is twice as fast as HAProxy in each round
+			if err := r.add(fixed(v*float64(int(1)<<i)), p, &options{}); err != nil {
+				t.Fatalf("round %d: %v", round, err)
+			}
+		}
+	}
+	var text bytes.Buffer
+	r.write(&text, &options{only: "64"})
+	for _, want := range []string{
+		`-only "64"`,
+		"| 64 streams | throughput, GiB/s, more is better | 2.00 (1.00–4.00) | 4.00 (2.00–8.00) | 8.00 (4.00–16.0) | 2.00 |\n",
+		"| 64 streams | processor time, s/GiB, less is better | – | 0.25 (0.12–0.50) | 0.12 (0.06–0.25) | 0.50 |\n",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("the table lacks %q:\n%s", want, &text)
+		}
 	}
 }
 
