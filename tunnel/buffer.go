@@ -28,6 +28,7 @@ type cursor struct {
 	off   int    // in block
 	pos   int64  // bytes passed
 	tried int64  // of those before it, given to a write that may not be over
+	easy  bool   // nobody waits for it
 	busy  bool   // some bytes are pinned
 	leave bool   // it goes when they are not any more
 	gone  bool

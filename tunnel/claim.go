@@ -193,7 +193,7 @@ func (b *buffer) piped() int {
 // due returns the tunnel if what it waits for is there.
 func (b *buffer) due() *flow {
 	c := b.claim
-	if c.want >= 0 && b.fill() <= c.want {
+	if c.want >= 0 && b.awaited() <= c.want {
 		c.want = -1
 		return c.flow
 	}
@@ -205,6 +205,20 @@ func (b *buffer) due() *flow {
 		}
 	}
 	return nil
+}
+
+// awaited returns the fill for those cursors that the tunnel waits for.
+func (b *buffer) awaited() int {
+	if len(b.more) == 0 {
+		return b.fill()
+	}
+	slow := b.head
+	b.cursors(func(c *cursor) {
+		if !c.easy {
+			slow = min(slow, c.pos)
+		}
+	})
+	return int(b.head - slow)
 }
 
 // cut drops what no write was given yet, of a buffer with the one cursor of its connection.

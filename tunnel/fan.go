@@ -77,6 +77,7 @@ func (s *fan) claim(f *flow) error {
 			continue
 		}
 		t.at = s.buf.join()
+		t.at.easy = t.BestEffort // nothing has been put yet
 		t.To.out.follow(&feed{from: &s.buf, at: t.at})
 		s.live++
 	}

@@ -143,12 +143,16 @@ func (f *flow) Stop(cause error) {
 	f.stopped.CompareAndSwap(nil, &cause)
 }
 
-// wake has f looked at. It may be called from anywhere.
+// wake has f looked at, or what it has left. It may be called from anywhere.
 func (f *flow) wake() {
 	if s := f.after.Load(); s != nil {
 		go s.follow(nil)
 		return
 	}
+	f.nudge()
+}
+
+func (f *flow) nudge() {
 	if !f.orphan.Load() {
 		f.from.Reenable()
 		return
@@ -161,7 +165,7 @@ func (f *flow) wake() {
 // tell leaves a signal and wakes f.
 func (f *flow) tell(sig uint32) {
 	f.signals.Or(sig)
-	f.wake()
+	f.nudge()
 }
 
 // Data takes what there is room for.

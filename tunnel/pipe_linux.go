@@ -161,11 +161,18 @@ func (b *buffer) drained(p *pipe, n int) easing {
 }
 
 // splice moves up to n bytes from one descriptor to another, of which one is a pipe, and does not wait.
+//
+// The runtime is not told of the call: it takes long enough to be thought blocked, and the processor would be given to
+// another thread for nothing, each time.
 func splice(from, to, n int) (int, error) {
 	for {
-		m, err := syscall.Splice(from, nil, to, nil, n, spliceMove|spliceNonblock)
-		if err != syscall.EINTR {
-			return max(int(m), 0), err
+		m, _, errno := syscall.RawSyscall6(syscall.SYS_SPLICE, uintptr(from), 0, uintptr(to), 0, uintptr(n), spliceMove|spliceNonblock)
+		switch errno {
+		case 0:
+			return int(m), nil
+		case syscall.EINTR:
+		default:
+			return 0, errno
 		}
 	}
 }
