@@ -19,6 +19,9 @@ type relayShape struct {
 // relay fills in what a route of kind relay has of its own.
 func (l *loader) relay(p path, s *relayShape, r *gateway.Route) {
 	n, given := l.root.find(p.join("relay"))
+	if l.reported(p.join("kind")) {
+		return
+	}
 	if r.Kind != gateway.Relay {
 		if given && !l.reported(p.join("relay")) {
 			l.report(p.join("relay"), n.at, "this route is no relay", "say kind: relay, or leave this out")
@@ -38,6 +41,18 @@ func (l *loader) relay(p path, s *relayShape, r *gateway.Route) {
 		r.Relay.SendProxy = 1
 	case "v2":
 		r.Relay.SendProxy = 2
+	}
+}
+
+// framingOfNothing reports a framing of the backend at p, on a relay without a protocol.
+func (l *loader) framingOfNothing(route, p path) {
+	kind, _ := l.root.find(route.join("kind"))
+	_, speaks := l.root.find(route.join("protocol"))
+	if kind.text != "relay" || speaks {
+		return
+	}
+	if _, given := l.root.find(p.join("protocol")); given {
+		l.report(p.join("protocol"), l.keyPosition(p.join("protocol")), "a relay sends what the client sends", "leave this out")
 	}
 }
 
