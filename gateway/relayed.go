@@ -24,13 +24,13 @@ type relayed struct {
 	began time.Time
 
 	opening opening // of the client's shard, and from the dial on nobody's to change
-	abandon context.CancelFunc
 
-	mu     sync.Mutex // below that of the relay
-	state  relayState
-	way    *tunnel.TwoWay // once it is relayOpen
-	up     *relayUpstream // likewise
-	summed bool           // guarded by the relay's mu
+	mu      sync.Mutex // below that of the relay
+	state   relayState
+	abandon context.CancelFunc // of the dial, until that is over: a client may stay for days
+	way     *tunnel.TwoWay     // once it is relayOpen
+	up      *relayUpstream     // likewise
+	summed  bool               // guarded by the relay's mu
 }
 
 type relayState uint8
@@ -80,7 +80,7 @@ func (c *relayed) End(_ *tunnel.Owner, err error) {
 		if !errors.Is(err, io.EOF) { // of which the tunnel is told again
 			c.leave(endedEarly, fmt.Errorf("the client has left: %w", err))
 			c.close(err)
-			c.abandon()
+			c.giveUp()
 		}
 	case relayUnserved:
 		c.refuse(&refusal{reason: refusedBackend, err: errNoBackend})
@@ -158,7 +158,7 @@ func (c *relayed) dial() {
 	ctx, cancel := context.WithCancel(c.relay.dialing)
 	c.abandon = cancel
 	c.relay.dials.Go(func() {
-		defer cancel()
+		defer c.giveUp()
 		u, conn, err := c.relay.dial(ctx)
 		switch {
 		case err == nil:
@@ -173,6 +173,16 @@ func (c *relayed) dial() {
 			c.refuse(&refusal{reason: refusedBackend, err: err})
 		}
 	})
+}
+
+// giveUp ends the dial, and forgets it.
+func (c *relayed) giveUp() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.abandon != nil {
+		c.abandon()
+		c.abandon = nil
+	}
 }
 
 func (c *relayed) unserved() bool {

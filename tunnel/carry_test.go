@@ -30,7 +30,7 @@ type carrier struct {
 }
 
 func newCarrier(way *OneWay, n int64) *carrier {
-	return &carrier{way: way, n: n, done: make(chan carried, 10), data: make(chan string, 1000), end: make(chan error, 10)}
+	return &carrier{way: way, n: n, done: make(chan carried, 10), data: make(chan string, 1<<14), end: make(chan error, 100)}
 }
 
 func (c *carrier) Data(own *Owner, p []byte) int {

@@ -34,7 +34,7 @@ func (b *bench) spread(k, size int, set func(t *OneWayMulti, targets []Target)) 
 
 func (b *bench) readySpread(k, size int, set func(t *OneWayMulti, targets []Target)) *spread {
 	b.Helper()
-	x := &spread{ended: make(chan error, 2), told: make(chan error, 5), after: make(chan string, 100)}
+	x := &spread{ended: make(chan error, 2), told: make(chan error, 100), after: make(chan string, 1<<14)}
 	near, in := b.pair()
 	var own *Owner
 	x.source, own = b.shard.New("source", near, 100, &fake{

@@ -22,8 +22,8 @@ type pairing struct {
 // twoWay makes one; set may change it before it starts.
 func (b *bench) twoWay(size int, set func(*TwoWay)) *pairing {
 	b.Helper()
-	x := &pairing{ended: make(chan error, 2), told: make(chan error, 4), toldSecond: make(chan error, 4),
-		offered: make(chan string, 100), offeredTwo: make(chan string, 100)}
+	x := &pairing{ended: make(chan error, 2), told: make(chan error, 100), toldSecond: make(chan error, 100),
+		offered: make(chan string, 1<<14), offeredTwo: make(chan string, 1<<14)}
 	machine := func(told chan error, offered chan string) *fake {
 		return &fake{end: func(_ *Owner, err error) { told <- err }, data: func(_ *Owner, p []byte) int { offered <- string(p); return len(p) }}
 	}
