@@ -10,7 +10,7 @@ import (
 type relayShape struct {
 	Allow       []string `json:"allow" doc:"The networks (10.0.0.0/8) or addresses that clients may come from. Left out: everybody may."`
 	ServerNames []string `json:"server_names" doc:"What a client may ask for by TLS (SNI), exact or *.example.org. Left out: it is not looked at."`
-	ProxyFrom   []string `json:"proxy_from" doc:"The networks or addresses of proxies, which must send a PROXY header of version 1 or 2. Nobody else may."`
+	ProxyFrom   []string `json:"proxy_from" doc:"The networks or addresses of proxies, which must send a PROXY header of version 1 or 2. Nobody else may come. Left out: a header is part of what is relayed."`
 	SendProxy   string   `json:"send_proxy" enum:"v1|v2" doc:"The PROXY header that the backend gets. Left out: none."`
 	EndTogether bool     `json:"end_together" default:"false" doc:"End both directions with the first. Left out: a client may end its direction and still gets the answer."`
 	Linger      timeout  `json:"linger" default:"30s" doc:"How long the other direction may take when one has ended."`
