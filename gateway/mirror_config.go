@@ -130,13 +130,37 @@ func (m *MirrorConfig) check(r *Route, bad func(field, format string, args ...an
 	}
 }
 
+// checkRelay is check for a mirror of a relay, which gets the bytes that clients send.
+func (m *MirrorConfig) checkRelay(bad func(field, format string, args ...any)) {
+	if m.Address == "" && m.Dial == nil {
+		bad("to", "a mirror of a relay is a connection for each client; want host:port or unix:/path")
+	}
+	for _, o := range []struct {
+		field string
+		set   bool
+	}{{"format", m.Format == MirrorLines}, {"protocol", m.Codec != nil}, {"results", m.Results}} {
+		if o.set {
+			bad(o.field, "a mirror of a relay gets the bytes that clients send, and knows no messages")
+		}
+	}
+	if m.Buffer < 0 {
+		bad("buffer", "must not be negative")
+	}
+}
+
 func (m MirrorConfig) withDefaults(r *Route) MirrorConfig {
-	m.Name = m.name()
 	m.Format = m.format()
 	if m.Codec == nil {
 		m.Codec = r.Codec
 	}
 	def(&m.Buffer, max(4<<20, 2*m.growth()*r.Limits.withDefaults().Frame))
+	return m.withReach()
+}
+
+// withReach has the defaults of what concerns every kind of route.
+func (m MirrorConfig) withReach() MirrorConfig {
+	m.Name = m.name()
+	def(&m.Buffer, 4<<20)
 	target := BackendConfig{Address: m.Address, Dial: m.Dial, Backoff: m.Backoff}.withReach() // it is reached as a backend is
 	m.Dial, m.Backoff = target.Dial, target.Backoff
 	return m

@@ -27,6 +27,7 @@ type relay struct {
 	splitter  splitter.Splitter // nil: there are no batches
 	workers   []*worker         // one for each shard
 	upstreams []*relayUpstream
+	mirrors   []*relayMirror
 	turn      atomic.Uint32 // of the round robin
 	rules     counters      // what the rules have found, and nothing else
 	dials     sync.WaitGroup
@@ -69,6 +70,9 @@ func newRelay(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *relay {
 		u := &relayUpstream{conf: b.withReach()}
 		u.breaker = breaker{Circuit: u.conf.Circuit, Backoff: u.conf.Backoff, changed: func(bool) {}}
 		r.upstreams = append(r.upstreams, u)
+	}
+	for _, m := range conf.Mirrors {
+		r.mirrors = append(r.mirrors, &relayMirror{relay: r, conf: m.withReach()})
 	}
 	return r
 }

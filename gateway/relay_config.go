@@ -87,7 +87,7 @@ func (r *Route) checkRelay(bad func(field, format string, args ...any)) {
 	}{
 		{"mode", r.Mode != nil}, {"wait", r.Wait.On}, {"limits.inline", r.Limits.Inline > 0}, {"limits.in_flight", r.Limits.InFlight > 0},
 		{"limits.in_flight_total", r.Limits.InFlightTotal > 0}, {"limits.gather", r.Limits.Gather > 0}, {"limits.queue", r.Limits.Queue > 0},
-		{"limits.strikes", r.Limits.Strikes > 0}, {"limits.carry", r.Limits.Carry > 0}, {"mirror", len(r.Mirrors) > 0}, {"balance", r.Balance != RoundRobin},
+		{"limits.strikes", r.Limits.Strikes > 0}, {"limits.carry", r.Limits.Carry > 0}, {"balance", r.Balance != RoundRobin},
 		{"timeouts.body", r.Timeouts.Body > 0}, {"timeouts.queue", r.Timeouts.Queue > 0}, {"timeouts.answer", r.Timeouts.Answer > 0},
 	} {
 		if o.set {
@@ -99,6 +99,9 @@ func (r *Route) checkRelay(bad func(field, format string, args ...any)) {
 	}
 	if r.Relay.Linger < 0 {
 		bad("relay.linger", "must not be negative")
+	}
+	for i := range r.Mirrors {
+		r.Mirrors[i].checkRelay(func(field, format string, args ...any) { bad(fmt.Sprintf("mirror[%d].%s", i, field), format, args...) })
 	}
 	for i := range r.Backends {
 		b := &r.Backends[i]
@@ -127,7 +130,7 @@ func (r *Route) checkUnused(bad func(field, format string, args ...any)) {
 	if r.RetryAfter > 0 {
 		bad("retry_after", "without a protocol there are no words for it")
 	}
-	if r.Timeouts.Frame > 0 && len(r.Relay.ServerNames) == 0 && len(r.Relay.ProxyFrom) == 0 {
-		bad("timeouts.frame", "nothing is waited for: there is no protocol, no relay.server_names and no relay.proxy_from")
+	if r.Timeouts.Frame > 0 && len(r.Relay.ServerNames) == 0 && len(r.Relay.ProxyFrom) == 0 && len(r.Mirrors) == 0 {
+		bad("timeouts.frame", "nothing is waited for: there is no protocol, no relay.server_names, no relay.proxy_from and no mirror")
 	}
 }

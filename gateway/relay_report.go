@@ -53,12 +53,13 @@ const (
 	endedClient                   // the client's connection has failed
 	endedBackend                  // the backend's connection has failed
 	endedIdle                     // no byte has moved for timeouts.idle
+	endedMirror                   // a mirror that is required has failed
 	endedLinger                   // one side had ended, and the other went on for longer than relay.linger
 	endedShutdown                 // the gateway
 	numRelayEnds
 )
 
-var relayEndNames = [numRelayEnds]string{"done", "early", "client", "backend", "idle", "linger", "shutdown"}
+var relayEndNames = [numRelayEnds]string{"done", "early", "client", "backend", "idle", "mirror", "linger", "shutdown"}
 
 // relaySums is what is behind RelayCounters, but for the clients that are in. Guarded by the relay's mu.
 type relaySums struct {
@@ -92,6 +93,9 @@ func (r *relay) snapshot() RouteSnapshot {
 	for _, u := range r.upstreams {
 		s.Backends = append(s.Backends, BackendSnapshot{Name: u.conf.Name, Circuit: u.breaker.state(), Dials: u.dials.Load(), Lost: u.lost.Load(),
 			Links: map[string]int{BackendReady: int(u.open.Load())}})
+	}
+	for _, m := range r.mirrors {
+		s.Mirrors = append(s.Mirrors, m.snapshot())
 	}
 	return s
 }

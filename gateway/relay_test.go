@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -360,6 +362,109 @@ func TestAClientThatLeavesWhileItsBackendIsDialled(t *testing.T) {
 		}
 	})
 	<-dialling
+}
+
+func TestTheMirrorsOfARelay(t *testing.T) {
+	sinks := make(chan *tunneltest.Conn, 10)
+	mirror := func(change func(*MirrorConfig)) func(*Route) {
+		return func(r *Route) {
+			m := MirrorConfig{Name: "m", Buffer: 100_000, Dial: func(context.Context) (net.Conn, error) {
+				near, far := tunneltest.Pipe(1000)
+				sinks <- far
+				return near, nil
+			}}
+			if change != nil {
+				change(&m)
+			}
+			r.Mirrors = []MirrorConfig{m}
+		}
+	}
+	t.Run("gets what the client sends", func(t *testing.T) {
+		inRelay(t, mirror(nil), func(w *world) {
+			c := w.client()
+			b := w.backend()
+			sink := newPeer(t, "mirror", <-sinks)
+			c.raw(body(50_000) + "\n")
+			if got := b.line(); got != body(50_000) {
+				t.Error("the backend got other bytes")
+			}
+			b.send("answer")
+			c.expect("answer")
+			_ = c.conn.CloseWrite()
+			synctest.Wait()
+			b.close()
+			if got := sink.line(); got != body(50_000) {
+				t.Error("the mirror got other bytes")
+			}
+			sink.expect("<EOF>")
+			c.expect("<EOF>")
+			if m := w.g.Snapshot().Routes[0].Mirrors[0]; m.Copied != 1 || m.Missed != 0 {
+				t.Errorf("mirror: %+v", m)
+			}
+		})
+	})
+	t.Run("stuck", func(t *testing.T) {
+		inRelay(t, mirror(nil), func(w *world) {
+			c := w.client()
+			b := w.backend()
+			far := <-sinks
+			began := time.Now()
+			c.raw(body(great) + "\n")
+			if got := b.line(); got != body(great) || !time.Now().Equal(began) {
+				t.Errorf("the backend got %d bytes after %v, want all at once", len(got), time.Since(began))
+			}
+			if m := w.g.Snapshot().Routes[0].Mirrors[0]; m.Detached != 1 || m.Missed != 1 {
+				t.Errorf("mirror: %+v", m)
+			}
+			_ = far.Close()
+		})
+	})
+	t.Run("not there", func(t *testing.T) {
+		fails := func(m *MirrorConfig) {
+			m.Dial = func(context.Context) (net.Conn, error) { return nil, errors.New("refused") }
+		}
+		inRelay(t, mirror(fails), func(w *world) {
+			c := w.client()
+			b := w.backend()
+			c.send("hello")
+			b.expect("hello")
+		})
+	})
+	t.Run("never there", func(t *testing.T) {
+		hangs := func(m *MirrorConfig) {
+			m.Dial = func(ctx context.Context) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() }
+		}
+		inRelay(t, mirror(hangs), func(w *world) {
+			c := w.client()
+			b := w.backend()
+			c.send("hello")
+			b.expect("hello")
+			b.close()
+			c.expect("<EOF>")
+		})
+	})
+	t.Run("required, stuck and gone", func(t *testing.T) {
+		inRelay(t, mirror(func(m *MirrorConfig) { m.Required = true }), func(w *world) {
+			c := w.client()
+			b := w.backend()
+			far := <-sinks
+			c.raw(body(great) + "\n")
+			_ = b.conn.SetReadDeadline(time.Now().Add(time.Second))
+			got, _ := io.ReadAll(b.r)
+			if !strings.HasPrefix(body(great), string(got)) || len(got) < relayTunnel || len(got) > relayTunnel+2000 {
+				t.Errorf("the backend got %d bytes, want those that the buffer holds for the mirror", len(got))
+			}
+			_ = far.SetLinger(0)
+			_ = far.Close()
+			synctest.Wait()
+			if got := c.line(); !strings.HasPrefix(got, "<") {
+				t.Errorf("the client got %q, want its end", got)
+			}
+			if n := w.relay(); n.Ended["mirror"] != 1 {
+				t.Errorf("counters: %+v", *n)
+			}
+		})
+	})
 }
 
 func TestAnIdleRelayEnds(t *testing.T) {

@@ -215,6 +215,9 @@ func (c *relayed) begin(u *relayUpstream, own *tunnel.Owner) error {
 	}
 	way := tunnel.NewTwoWay(c.own, own)
 	way.HalfClose, way.Linger, way.Idle = !r.conf.Relay.EndTogether, r.conf.Relay.Linger, max(r.timeouts.Idle, 0)
+	for _, m := range r.mirrors {
+		way.Tee = append(way.Tee, m.target(c))
+	}
 	if err := way.Start(c.done); err != nil {
 		return err
 	}
@@ -246,6 +249,8 @@ func endOf(way *tunnel.TwoWay, err error) relayEnd {
 	switch {
 	case err == nil:
 		return endedDone
+	case errors.Is(err, errMirror):
+		return endedMirror
 	case errors.Is(err, tunnel.ErrIdle):
 		return endedIdle
 	case errors.Is(err, tunnel.ErrLinger):

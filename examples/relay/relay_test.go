@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -218,5 +217,5 @@ func output(t *testing.T, cmd *exec.Cmd) string {
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", cmd.Path, err, errs.String())
 	}
-	return strings.TrimSpace(fmt.Sprintf("%s", out))
+	return strings.TrimSpace(string(out))
 }
