@@ -142,6 +142,10 @@ func idle(p *proxy, o *options) ([]float64, error) {
 	if p.cmd == nil {
 		return []float64{0}, nil
 	}
+	if err := p.restart(); err != nil {
+		return nil, err
+	}
+	time.Sleep(settled)
 	before := p.used()
 	conns := make([]*net.TCPConn, 0, o.idle)
 	defer func() {

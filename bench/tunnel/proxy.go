@@ -184,6 +184,12 @@ func (p *proxy) start(ctx context.Context) error {
 	return errors.Join(fmt.Errorf("%s does not listen on %s", p.name, p.address), p.cmd.Process.Kill())
 }
 
+// restart has the proxy begin anew, with nothing left of what it did.
+func (p *proxy) restart() error {
+	p.stop()
+	return p.start(context.Background())
+}
+
 func (p *proxy) stop() {
 	if p.cmd != nil {
 		_ = p.cmd.Process.Signal(syscall.SIGTERM)
