@@ -377,3 +377,53 @@ func TestCheckFindsWhatDoesNotGoTogetherInARelay(t *testing.T) {
 		}
 	}
 }
+
+func TestAClientThatLeavesDuringATryOfAnOpenCircuitLeavesItToTheNext(t *testing.T) {
+	inRelay(t, func(r *Route) {
+		r.Backends[0].Dial, r.Backends[0].Circuit = neverConnects, Circuit{Failures: 1, Rest: time.Minute}
+		r.Timeouts.Connect = 10 * time.Second
+	}, func(w *world) {
+		dials := func() uint64 { return w.g.Snapshot().Routes[0].Backends[0].Dials }
+		w.client().expect("<EOF>")
+		w.client().expect("<EOF>") // the circuit is open: nobody is dialled
+		time.Sleep(2 * time.Minute)
+		w.client().reset()
+		if n := dials(); n != 2 {
+			t.Fatalf("%d dials, want 2", n)
+		}
+		w.client()
+		if n := dials(); n != 3 {
+			t.Errorf("%d dials, want 3", n)
+		}
+	})
+}
+
+func TestBothSidesOfARelayMayEndTogether(t *testing.T) {
+	for _, together := range []bool{true, false} {
+		for _, side := range []string{"client", "backend"} {
+			inRelay(t, func(r *Route) { r.Relay.EndTogether = together }, func(w *world) {
+				one := w.client()
+				two := w.backend()
+				if side == "backend" {
+					one, two = two, one
+				}
+				two.send("taken before the end")
+				one.send("all that I say")
+				_ = one.conn.CloseWrite()
+				two.expect("all that I say", "<EOF>")
+				if !together {
+					two.send("and still")
+					one.expect("taken before the end", "and still")
+					two.close()
+				} else {
+					one.expect("taken before the end")
+				}
+				one.expect("<EOF>")
+				synctest.Wait()
+				if n := w.relay(); n.Ended["done"] != 1 {
+					t.Errorf("counters: %+v", *n)
+				}
+			})
+		}
+	}
+}

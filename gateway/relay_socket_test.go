@@ -63,18 +63,23 @@ func relaying(t *testing.T, change func(*Route)) (g *Gateway, address string, en
 		_ = g.Close()
 		wg.Wait()
 		c := g.Snapshot().Routes[0].Relay
-		sum := uint64(0)
-		for _, by := range []map[string]uint64{c.Refused, c.Ended} {
-			for _, n := range by {
-				sum += n
-			}
-		}
-		if c.Accepted != sum || c.Waiting+c.Open != 0 || g.load() != 0 {
-			t.Errorf("%d connections are left, accepted %d, and %d have ended: %+v", g.load(), c.Accepted, sum, *c)
+		if !balanced(c) || c.Waiting+c.Open != 0 || g.load() != 0 {
+			t.Errorf("%d connections are left: %+v", g.load(), *c)
 		}
 	})
 	t.Cleanup(end)
 	return g, g.Addr("r").String(), end
+}
+
+// balanced reports whether every client that came is somewhere, once.
+func balanced(c *RelayCounters) bool {
+	sum := uint64(c.Waiting + c.Open)
+	for _, by := range []map[string]uint64{c.Refused, c.Ended} {
+		for _, n := range by {
+			sum += n
+		}
+	}
+	return c.Accepted == sum
 }
 
 func dialTCP(t *testing.T, address string) *net.TCPConn {
@@ -91,7 +96,24 @@ func TestManyRelaysOnRealSockets(t *testing.T) {
 	g, address, end := relaying(t, nil)
 	const clients = 1000
 	tickets := make(chan struct{}, 50)
-	var wg sync.WaitGroup
+	var wg, watch sync.WaitGroup
+	over := make(chan struct{})
+	watch.Go(func() {
+		moved := int64(0)
+		for {
+			c := g.Snapshot().Routes[0].Relay
+			if !balanced(c) || c.ToBackend+c.ToClient < moved {
+				t.Errorf("in the middle, after %d bytes: %+v", moved, *c)
+				return
+			}
+			moved = c.ToBackend + c.ToClient
+			select {
+			case <-over:
+				return
+			default:
+			}
+		}
+	})
 	for i := range clients {
 		tickets <- struct{}{}
 		wg.Go(func() {
@@ -118,6 +140,8 @@ func TestManyRelaysOnRealSockets(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	close(over)
+	watch.Wait()
 	for end := time.Now().Add(20 * time.Second); g.load() > 0 && time.Now().Before(end); {
 		tick := time.NewTimer(time.Millisecond)
 		<-tick.C

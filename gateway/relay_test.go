@@ -229,6 +229,7 @@ func TestProxyHeaders(t *testing.T) {
 
 func FuzzProxyHeader(f *testing.F) {
 	f.Add([]byte("PROXY TCP4 10.0.0.1 10.0.0.2 4369 8738\r\n"))
+	f.Add([]byte(sealed(0)))
 	f.Add(appendProxyHeader(nil, 2, proxyHeader{netip.MustParseAddrPort("1.2.3.4:5"), netip.MustParseAddrPort("1.2.3.4:6")}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		h, n, err := readProxyHeader(data)
