@@ -41,6 +41,7 @@ type relay struct {
 // relayUpstream is one backend of a relay.
 type relayUpstream struct {
 	conf    BackendConfig
+	name    string // of its connections
 	breaker breaker
 	dials   atomic.Uint64
 	open    atomic.Int64
@@ -68,6 +69,7 @@ func newRelay(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *relay {
 	}
 	for _, b := range conf.Backends {
 		u := &relayUpstream{conf: b.withReach()}
+		u.name = conf.Name + "/" + u.conf.Name
 		u.breaker = breaker{Circuit: u.conf.Circuit, Backoff: u.conf.Backoff, changed: func(bool) {}}
 		r.upstreams = append(r.upstreams, u)
 	}
@@ -79,8 +81,8 @@ func newRelay(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *relay {
 
 // admit begins with a new connection, or turns it away.
 func (r *relay) admit(conn net.Conn) {
-	c := &relayed{relay: r, w: lightest(r.workers), began: time.Now(), peer: conn.RemoteAddr().String()}
-	c.opening = opening{relay: r, proxied: len(r.conf.Relay.ProxyFrom) == 0, who: proxyHeader{addressOf(conn.RemoteAddr()), addressOf(conn.LocalAddr())}}
+	c := &relayed{relay: r, w: lightest(r.workers), began: time.Now().UnixNano(), peer: conn.RemoteAddr().String()}
+	c.opening = &opening{relay: r, proxied: len(r.conf.Relay.ProxyFrom) == 0, who: proxyHeader{addressOf(conn.RemoteAddr()), addressOf(conn.LocalAddr())}}
 	if why := r.enters(c); why != nil {
 		r.logRefusal(c, why)
 		turnAway(conn, why.say)
@@ -88,7 +90,7 @@ func (r *relay) admit(conn net.Conn) {
 	}
 	c.vc, c.own = c.w.shard.New(r.conf.Name+" "+c.peer, conn, r.limits.Tunnel, c)
 	if c.opening.needed() {
-		c.own.Wake(c.began.Add(r.timeouts.Frame))
+		c.own.Wake(time.Now().Add(r.timeouts.Frame))
 	} else {
 		c.dial()
 	}

@@ -143,13 +143,13 @@ func (r *relay) logEnd(c *relayed, how relayEnd, cause error) {
 	if r.logger == nil || !r.logger.Logger.IsLevelEnabled(logrus.InfoLevel) {
 		return
 	}
-	fields := logrus.Fields{"peer": c.peer, "end": relayEndNames[how], "seconds": time.Since(c.began).Seconds()}
+	fields := logrus.Fields{"peer": c.peer, "end": relayEndNames[how], "seconds": time.Since(time.Unix(0, c.began)).Seconds()}
 	if way, u := c.tunnel(); way != nil {
 		fields["backend"] = u.conf.Name
 		fields["to_backend"], fields["to_client"] = way.Moved()
-		if s := c.opening.who.source; s.IsValid() && s.String() != c.peer {
-			fields["client"] = s.String()
-		}
+	}
+	if source := c.client(); source != "" {
+		fields["client"] = source
 	}
 	if cause != nil {
 		fields["cause"] = cause.Error()

@@ -21,12 +21,14 @@ type relayed struct {
 	vc    *tunnel.VConn
 	own   *tunnel.Owner
 	peer  string // of the connection
-	began time.Time
+	began int64  // Unix time in nanoseconds
 
-	opening opening // of the client's shard, and from the dial on nobody's to change
+	// Of the client's shard, and then of the dial. Nil once there is a tunnel: there may be many, and they stay.
+	opening *opening
 
 	mu      sync.Mutex // below that of the relay
 	state   relayState
+	source  string             // the client, where a PROXY header has said so
 	abandon context.CancelFunc // of the dial, until that is over: a client may stay for days
 	way     *tunnel.TwoWay     // once it is relayOpen
 	up      *relayUpstream     // likewise
@@ -162,7 +164,7 @@ func (c *relayed) dial() {
 		u, conn, err := c.relay.dial(ctx)
 		switch {
 		case err == nil:
-			vc, own := c.w.shard.New(fmt.Sprintf("%s/%s for %s", c.relay.conf.Name, u.conf.Name, c.peer), conn, c.relay.limits.Tunnel, nil)
+			vc, own := c.w.shard.New(u.name, conn, c.relay.limits.Tunnel, nil)
 			if v := c.relay.conf.Relay.SendProxy; v > 0 {
 				putHeader(vc, appendProxyHeader(nil, v, c.opening.who))
 			}
@@ -221,7 +223,10 @@ func (c *relayed) begin(u *relayUpstream, own *tunnel.Owner) error {
 	if err := way.Start(c.done); err != nil {
 		return err
 	}
-	c.state, c.way, c.up = relayOpen, way, u
+	if s := c.opening.who.source; s.IsValid() && s.String() != c.peer {
+		c.source = s.String()
+	}
+	c.state, c.way, c.up, c.opening = relayOpen, way, u, nil
 	u.open.Add(1)
 	return nil
 }
@@ -241,6 +246,12 @@ func (c *relayed) tunnel() (*tunnel.TwoWay, *relayUpstream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.way, c.up
+}
+
+func (c *relayed) client() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.source
 }
 
 // endOf says what has ended way, whose done was called with err.

@@ -27,8 +27,9 @@ func (t *OneWay) Carry(from *Owner, n int64, done func(n int64, err error)) {
 // does not see it, and done does not count it.
 func (t *OneWay) CarryAfter(head []byte, from *Owner, n int64, done func(n int64, err error)) {
 	c := &carry{way: t, sink: single{to: t.to, window: t.Window}, done: done}
-	c.transform = t.Transform
-	c.held = append(c.held, head...)
+	if t.Transform != nil || len(head) > 0 {
+		c.through = &through{transform: t.Transform, held: append([]byte(nil), head...)}
+	}
 	c.init(c, from.vc, n, &c.sink)
 	switch {
 	case !from.vc.claimed.CompareAndSwap(false, true):

@@ -37,21 +37,18 @@ var (
 // flow is one direction of a tunnel: the Handler of its source, all on the Shard of that. What others have to tell it is
 // left where work looks, and then it is woken.
 type flow struct {
-	tunnel    tunnel
-	from      *VConn
-	back      Handler // whose the source was
-	sink      sink
-	transform Transform
-	limit     atomic.Int64 // bytes to be taken; negative: until the source ends
-	taken     atomic.Int64
-	given     int64 // put into the sink
-	held      []byte
-	store     []byte // what held lies in
-	state     flowState
-	result    error // of the direction, when it drains and when it is over
-	seen      int64 // place of the sink at the last look at the idle limit
-	linger    time.Duration
-	until     int64 // of the linger, in the Shard's time; 0: it has not begun
+	tunnel   tunnel
+	from     *VConn
+	back     Handler // whose the source was
+	sink     sink
+	*through              // nil: no Transform, and nothing was ever held
+	limit    atomic.Int64 // bytes to be taken; negative: until the source ends
+	taken    atomic.Int64
+	state    flowState
+	result   error // of the direction, when it drains and when it is over
+	seen     int64 // place of the sink at the last look at the idle limit
+	linger   time.Duration
+	until    int64 // of the linger, in the Shard's time; 0: it has not begun
 
 	stopped atomic.Pointer[error] // what Stop was given
 	signals atomic.Uint32         // what the twin has told
@@ -60,6 +57,24 @@ type flow struct {
 
 	zero zeroCopy
 }
+
+// through is what a flow with a Transform has, or with something to put before the rest.
+type through struct {
+	transform Transform
+	held      []byte
+	store     []byte // what held lies in
+}
+
+// holds returns how many bytes wait for room in the sink.
+func (f *flow) holds() int {
+	if f.through == nil {
+		return 0
+	}
+	return len(f.held)
+}
+
+// changes reports whether there is a Transform.
+func (f *flow) changes() bool { return f.through != nil && f.transform != nil }
 
 // tunnel is what a flow belongs to.
 type tunnel interface {
@@ -174,7 +189,7 @@ func (f *flow) Data(own *Owner, p []byte) (taken int) {
 		own.Pause()
 		return 0
 	}
-	for f.state == flowOpen && len(f.held) == 0 && taken < len(p) && f.stopped.Load() == nil {
+	for f.state == flowOpen && f.holds() == 0 && taken < len(p) && f.stopped.Load() == nil {
 		rest := p[taken:]
 		final := false
 		if limit := f.limit.Load(); limit >= 0 {
@@ -191,7 +206,7 @@ func (f *flow) Data(own *Owner, p []byte) (taken int) {
 			break
 		}
 	}
-	if taken < len(p) || len(f.held) > 0 || f.state != flowOpen {
+	if taken < len(p) || f.holds() > 0 || f.state != flowOpen {
 		own.Pause()
 	}
 	if f.state != flowOpen {
@@ -204,7 +219,7 @@ func (f *flow) Data(own *Owner, p []byte) (taken int) {
 
 // take passes some of p on, and says how much, and whether more can be taken.
 func (f *flow) take(p []byte, final bool) (n int, more bool) {
-	if f.transform == nil {
+	if !f.changes() {
 		n = f.put(p)
 		f.taken.Add(int64(n))
 		return n, n == len(p)
@@ -244,7 +259,6 @@ func (f *flow) put(p []byte) int {
 	if err != nil {
 		f.wake() // work looks why
 	}
-	f.given += int64(n)
 	return n
 }
 
@@ -276,7 +290,7 @@ func (f *flow) sourceEnded(err error) {
 // drain says that nothing more is taken. result is that of the direction, if all that was taken is delivered.
 func (f *flow) drain(result error) {
 	f.state, f.result = flowDrain, result
-	if len(f.held) == 0 {
+	if f.holds() == 0 {
 		f.sink.seal()
 	}
 }
@@ -307,7 +321,7 @@ func (f *flow) work() {
 		f.advance(sig)
 	}
 	f.push()
-	if f.state == flowDrain && len(f.held) == 0 && f.sink.flushed() {
+	if f.state == flowDrain && f.holds() == 0 && f.sink.flushed() {
 		f.finish(f.result)
 	}
 }
@@ -337,9 +351,9 @@ func (f *flow) advance(sig uint32) {
 		f.drain(ErrTwinEnded)
 	case limit < 0 || f.taken.Load() < limit:
 		return
-	case len(f.held) > 0:
+	case f.holds() > 0:
 		return
-	case f.transform == nil || f.convert(nil, true):
+	case !f.changes() || f.convert(nil, true):
 		f.drain(nil)
 	}
 	f.from.paused = true
@@ -347,11 +361,11 @@ func (f *flow) advance(sig uint32) {
 
 // push puts what is held, and lets the source go on if that was all.
 func (f *flow) push() {
-	if len(f.held) == 0 {
+	if f.holds() == 0 {
 		return
 	}
 	f.held = f.held[f.put(f.held):]
-	if len(f.held) > 0 {
+	if f.holds() > 0 {
 		return
 	}
 	if f.state == flowDrain {
@@ -366,7 +380,7 @@ func (f *flow) finish(err error) {
 	f.state, f.result = flowOver, err
 	f.from.paused = true
 	f.from.zero = nil
-	f.held, f.store = nil, nil
+	f.through = nil
 	if f.sink != nil {
 		failure := err
 		if failure == ErrTwinEnded {

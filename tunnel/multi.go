@@ -59,7 +59,9 @@ func (t *OneWayMulti) Start(done func(error)) error {
 	}
 	t.done = done
 	t.fan = newFan(t.size, t.list)
-	t.flow.transform = t.Transform
+	if t.Transform != nil {
+		t.flow.through = &through{transform: t.Transform}
+	}
 	t.flow.init(t, vc, limit, t.fan)
 	if err := t.fan.claim(&t.flow); err != nil {
 		vc.claimed.Store(false)

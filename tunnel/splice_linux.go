@@ -9,8 +9,8 @@ import (
 // zeroCopy is how a flow decides between reading and splicing. To splice takes more calls for a few bytes and saves the
 // copies of many.
 type zeroCopy struct {
-	never bool // it has failed
-	few   int  // splices in a row that moved little
+	never bool  // it has failed
+	few   uint8 // splices in a row that moved little
 }
 
 const (
@@ -21,7 +21,7 @@ const (
 
 // adapt looks at a Data of n bytes.
 func (f *flow) adapt(n, taken int) {
-	if n < manyBytes || taken < n || f.zero.never || f.transform != nil || f.from.pump != nil {
+	if n < manyBytes || taken < n || f.zero.never || f.changes() || f.from.pump != nil {
 		return
 	}
 	if s, ok := f.sink.(*single); ok && s.to.pump == nil {
@@ -97,7 +97,7 @@ func (f *flow) splice() error {
 }
 
 func (f *flow) spliced(to *VConn, n int) {
-	f.zero.few++
+	f.zero.few = min(f.zero.few+1, fewLimit)
 	if n >= fewBytes {
 		f.zero.few = 0
 	}

@@ -78,7 +78,14 @@ func (t *TwoWay) Start(done func(error)) error {
 			return err
 		}
 	}
-	t.there.transform, t.back.transform = t.ToSecond, t.ToFirst
+	for _, d := range [...]struct {
+		f *flow
+		t Transform
+	}{{&t.there, t.ToSecond}, {&t.back, t.ToFirst}} {
+		if d.t != nil {
+			d.f.through = &through{transform: d.t}
+		}
+	}
 	t.there.linger, t.back.linger = t.Linger, t.Linger
 	if !a.shard.in(a, func() { t.begin(&t.there) }) {
 		if t.fan != nil {
