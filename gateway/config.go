@@ -240,6 +240,9 @@ func (r *Route) check(bad func(field, format string, args ...any)) {
 		r.checkBounds(bad)
 		return
 	}
+	if !r.Relay.empty() {
+		bad("relay", "the route is no relay: its kind must be relay, or this be left out")
+	}
 	if r.Codec == nil {
 		bad("protocol", "must not be empty")
 		return // nothing else can be judged

@@ -101,19 +101,36 @@ func (d *door) accept(ctx context.Context, admit func(net.Conn)) {
 }
 
 // enter counts g in, who comes from peer. It returns the limit that it would exceed, and false.
+// Peer is empty if it is not known yet, and meet then tells.
 func (d *door) enter(g guest, peer string) (limit, bool) {
-	host := hostOf(peer)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	switch {
-	case len(d.guests) >= d.most:
+	if len(d.guests) >= d.most {
 		return limitConnections, false
-	case d.hosts[host] >= d.perPeer:
+	}
+	if !d.countHost(g, hostOf(peer)) {
 		return limitPerPeer, false
 	}
-	d.guests[g] = host
-	d.hosts[host]++
 	return 0, true
+}
+
+// meet counts g, who is in, for peer. It is false if too many have come from there.
+func (d *door) meet(g guest, peer string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, in := d.guests[g]
+	return in && d.countHost(g, hostOf(peer))
+}
+
+func (d *door) countHost(g guest, host string) bool {
+	if host != "" {
+		if d.hosts[host] >= d.perPeer {
+			return false
+		}
+		d.hosts[host]++
+	}
+	d.guests[g] = host
+	return true
 }
 
 // forget counts g out. It is false if that was done before.
@@ -125,7 +142,7 @@ func (d *door) forget(g guest) bool {
 		return false
 	}
 	delete(d.guests, g)
-	if d.hosts[host]--; d.hosts[host] == 0 {
+	if d.hosts[host]--; d.hosts[host] <= 0 {
 		delete(d.hosts, host)
 	}
 	if d.draining.Load() && len(d.guests) == 0 {
@@ -176,6 +193,15 @@ func (d *door) address() net.Addr {
 		return nil
 	}
 	return d.listener.Addr()
+}
+
+// turnAway says words, if there are any, to a connection for which there is no room, and closes it.
+func turnAway(conn net.Conn, words []byte) {
+	if len(words) > 0 {
+		_ = conn.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)) // they fit the socket's empty buffer
+		_, _ = conn.Write(words)
+	}
+	_ = conn.Close()
 }
 
 // hostOf returns the host of "host:port", or all of it.

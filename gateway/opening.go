@@ -3,7 +3,6 @@ package gateway
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/validate"
@@ -12,9 +11,8 @@ import (
 // opening is what a client of a relay must begin with.
 type opening struct {
 	relay   *relay
-	proxied bool // the PROXY header was read, or there must be none
-	source  netip.AddrPort
-	local   netip.AddrPort  // where the client has connected to
+	proxied bool            // the PROXY header was read, or there must be none
+	who     proxyHeader     // who the client is, and where it has connected to
 	passed  int             // bytes of keep-alives before the first frame; they are still there
 	resume  protocol.Resume // of what is behind them
 }
@@ -28,21 +26,6 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.err.Error() }
 
-// refusalReason is a counter's name.
-type refusalReason uint8
-
-const (
-	refusedAddress refusalReason = iota
-	refusedProxy
-	refusedName
-	refusedFrame
-	refusedRules
-	refusedSlow
-	numRefusals
-)
-
-var refusalNames = [numRefusals]string{"address", "proxy_header", "server_name", "frame", "rules", "slow"}
-
 // needed reports whether something must be read before the backend is dialled.
 func (o *opening) needed() bool {
 	conf := &o.relay.conf.Relay
@@ -51,47 +34,56 @@ func (o *opening) needed() bool {
 
 // read looks at what the client has sent. It takes what is not for the backend, and is
 // done when everything was seen that was wanted. An error is a *refusal.
-func (o *opening) read(w *relayWorker, p []byte) (taken int, done bool, err error) {
+func (o *opening) read(c *relayed, p []byte) (taken int, done bool, err error) {
 	if !o.proxied {
-		n, source, err := readProxyHeader(p)
-		if err != nil {
-			return 0, false, &refusal{reason: refusedProxy, err: err}
-		}
-		if n == 0 {
-			return 0, false, nil
-		}
-		o.proxied = true
-		if source.IsValid() {
-			o.source = source
+		n, err := o.header(c, p)
+		if n == 0 || err != nil {
+			return 0, false, err
 		}
 		taken, p = n, p[n:]
-		if !o.relay.allows(o.source.Addr()) {
-			return taken, false, &refusal{reason: refusedAddress, err: errNotAllowed}
-		}
 	}
 	switch {
 	case len(o.relay.conf.Relay.ServerNames) > 0:
 		done, err = o.hello(p)
 	case o.relay.codec != nil:
-		done, err = o.frame(w, p)
+		done, err = o.frame(c.w, p)
 	default:
 		done = true
 	}
 	return taken, done, err
 }
 
-var (
-	errNotAllowed = errors.New("relay.allow does not name this client's address")
-	errUnfinished = errors.New("the client ended before what it must begin with was whole")
-)
+// errUnfinished is why a client without a backend connection ended.
+var errUnfinished = errors.New("the client ended before it had a backend connection")
+
+// header reads the PROXY header, of n bytes, and judges who the client is.
+func (o *opening) header(c *relayed, p []byte) (n int, err error) {
+	h, n, err := readProxyHeader(p)
+	if err != nil {
+		return 0, &refusal{reason: refusedProxy, err: err}
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	o.proxied = true
+	peer := c.peer
+	if h.source.IsValid() {
+		o.who, peer = h, h.source.String()
+	}
+	switch {
+	case !o.relay.allows(o.who.source.Addr()):
+		return n, &refusal{reason: refusedAddress, err: errNotAllowed}
+	case !o.relay.meet(c, peer):
+		return n, o.relay.crowded(refusedPerPeer)
+	}
+	return n, nil
+}
 
 func (o *opening) hello(p []byte) (bool, error) {
 	name, ok, err := readServerName(p)
 	switch {
 	case err != nil:
 		return false, &refusal{reason: refusedName, say: alert(alertDecodeError), err: err}
-	case !ok && len(p) > 2*longestHello: // in records of a few bytes
-		return false, &refusal{reason: refusedName, say: alert(alertDecodeError), err: errBigHello}
 	case !ok:
 		return false, nil
 	}
@@ -104,37 +96,97 @@ func (o *opening) hello(p []byte) (bool, error) {
 }
 
 // frame judges the first frame, all of which goes on to the backend.
-func (o *opening) frame(w *relayWorker, p []byte) (bool, error) {
+func (o *opening) frame(w *worker, p []byte) (bool, error) {
+	m, err := o.first(w, p)
+	switch {
+	case m == nil && err != nil:
+		return false, o.outOfStep(err)
+	case m == nil:
+		return false, nil
+	case err != nil:
+		return false, o.malformed(m, err)
+	case m.Kind != protocol.Batch:
+		return o.judge(w, m)
+	}
+	parts, err := o.relay.splitter.Split(m, w.parts)
+	w.parts = parts
+	if err != nil {
+		return false, o.malformed(m, err)
+	}
+	for i := range parts {
+		if parts[i].Err != nil {
+			return false, o.malformed(&parts[i].Message, parts[i].Err)
+		}
+		if ok, err := o.judge(w, &parts[i].Message); !ok {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// first returns the first message of p that is no keep-alive. It is nil, without an error, as long as it is not whole,
+// and with one if the stream is out of step.
+func (o *opening) first(w *worker, p []byte) (*protocol.Message, error) {
 	codec := o.relay.codec
 	for p = p[o.passed:]; ; {
 		n, frame, err := codec.Split(p, false, &o.resume)
 		switch {
 		case err != nil:
-			return false, o.outOfStep(err)
+			return nil, err
 		case n == 0:
-			return false, nil
+			return nil, nil
+		}
+		if frame != nil {
+			m := &w.request
+			m.Reset()
+			if err := codec.Decode(protocol.FromClient, frame, m); err != nil || m.Kind != protocol.Keepalive {
+				return m, err
+			}
 		}
 		o.resume, o.passed, p = protocol.Resume{}, o.passed+n, p[n:]
-		if frame == nil {
-			continue
+		if o.passed > o.relay.limits.Frame {
+			return nil, &protocol.FrameError{Cause: protocol.TooLarge, Reason: protocol.Reason{Off: -1, Rule: "limits.frame"}}
 		}
-		m := &w.request
-		m.Reset()
-		if err := codec.Decode(protocol.FromClient, frame, m); err != nil {
-			n := protocol.Notice{Class: protocol.Fix, Cause: protocol.BadShape}
-			if bad, ok := errors.AsType[*protocol.Malformed](err); ok {
-				n.Cause, n.Reasons = bad.Cause, bad.Reasons
-			}
-			return false, &refusal{reason: refusedFrame, say: sayNotice(codec, nil, m, &n), err: fmt.Errorf("the first frame: %w", err)}
-		}
-		if m.Kind == protocol.Keepalive {
-			continue
-		}
-		return o.judge(w, m)
 	}
 }
 
-func (o *opening) judge(w *relayWorker, m *protocol.Message) (bool, error) {
+// about returns the message that p, what was not taken, begins with, or nil.
+func (o *opening) about(w *worker, p []byte) *protocol.Message {
+	o.passed, o.resume = 0, protocol.Resume{}
+	m, err := o.first(w, p)
+	if err != nil {
+		return nil
+	}
+	return m
+}
+
+// late is why a client may not go on that does not begin in time.
+func (o *opening) late() *refusal {
+	why := &refusal{reason: refusedSlow, err: errSlow}
+	switch {
+	case !o.proxied: // a proxy has no words for it
+	case o.relay.codec == nil:
+		why.say = alert(alertDecodeError)
+	default:
+		why.say = sayNotice(o.relay.codec, nil, nil, &protocol.Notice{Class: protocol.Fix, Cause: protocol.TooLarge, Reasons: []protocol.Reason{
+			{Off: -1, Rule: "timeouts.frame", Want: "a whole frame within " + o.relay.timeouts.Frame.String()}}})
+	}
+	return why
+}
+
+func (o *opening) malformed(m *protocol.Message, err error) *refusal {
+	n := protocol.Notice{Class: protocol.Fix, Cause: protocol.BadShape}
+	if bad, ok := errors.AsType[*protocol.Malformed](err); ok {
+		n.Cause, n.Reasons = bad.Cause, bad.Reasons
+	}
+	return &refusal{reason: refusedFrame, say: sayNotice(o.relay.codec, nil, m, &n), err: fmt.Errorf("the first frame: %w", err)}
+}
+
+// judge lets pass what a client may ask: rules judge requests, and anything else would pass them by.
+func (o *opening) judge(w *worker, m *protocol.Message) (bool, error) {
+	if m.Kind != protocol.Request && m.Kind != protocol.OneWay && m.Kind != protocol.SignOn {
+		return false, o.malformed(m, errNoRequest)
+	}
 	err := w.checker.Validate(m)
 	if err == nil {
 		return true, nil

@@ -4,126 +4,189 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"hash/crc32"
 	"net/netip"
 	"strconv"
 	"strings"
 )
 
-// A PROXY header is what a proxy puts in front of a client's bytes, to say who the client
-// is (the PROXY protocol of HAProxy, versions 1 and 2).
-
-var (
-	proxyV1 = []byte("PROXY ")
-	proxyV2 = []byte("\r\n\r\n\x00\r\nQUIT\n")
-
-	errNoProxyHeader  = errors.New("want a PROXY header, got something else")
-	errBadProxyHeader = errors.New("the PROXY header is malformed")
-)
+// proxyHeader is what a PROXY header says about the connection that it stands in front of. Both
+// addresses are invalid if it says nothing: the proxy speaks for itself, or does not know.
+type proxyHeader struct {
+	source, target netip.AddrPort
+}
 
 const (
-	longestV1 = 107
-	longestV2 = 16 + 2048 // with more than anybody sends besides the addresses
+	proxyLine      = "PROXY "                 // how version 1 begins
+	proxySignature = "\r\n\r\n\x00\r\nQUIT\n" // how version 2 begins
+	proxyLineMost  = 107                      // bytes of version 1, its end included
+	proxyMost      = 4 << 10                  // bytes of version 2: addresses take 216, the rest is for extensions
+	proxyFixed     = len(proxySignature) + 4  // bytes in front of the addresses of version 2
+	proxyCRC       = 0x03                     // the extension that holds a CRC-32c
+	proxyLocal     = 0x20                     // version 2: the proxy speaks for itself
+	proxyCommand   = 0x21                     // version 2: for a client
 )
 
-// readProxyHeader reads the header that data begins with, of n bytes. If n is 0 and there
-// is no error it needs more. Source is not valid if the proxy speaks for itself.
-func readProxyHeader(data []byte) (n int, source netip.AddrPort, err error) {
+var errNoProxyHeader = errors.New("want a PROXY header, got something else")
+
+// readProxyHeader reads the header, version 1 or 2, that p begins with, and returns its length. That is 0, without an
+// error, as long as it is not whole.
+func readProxyHeader(p []byte) (h proxyHeader, n int, err error) {
 	switch {
-	case bytes.HasPrefix(data, proxyV2):
-		return readProxyV2(data)
-	case bytes.HasPrefix(data, proxyV1):
-		return readProxyV1(data)
-	case bytes.HasPrefix(proxyV1, data), bytes.HasPrefix(proxyV2, data):
-		return 0, source, nil
+	case begins(p, proxySignature):
+		h, n, err = readProxyBinary(p)
+	case begins(p, proxyLine):
+		h, n, err = readProxyLine(p)
+	default:
+		err = errNoProxyHeader
 	}
-	return 0, source, errNoProxyHeader
+	if err != nil {
+		return proxyHeader{}, 0, err
+	}
+	return h, n, nil
 }
 
-func readProxyV1(data []byte) (n int, source netip.AddrPort, err error) {
-	i := bytes.Index(data[:min(len(data), longestV1)], []byte("\r\n"))
-	if i < 0 {
-		if len(data) >= longestV1 {
-			err = errBadProxyHeader
+// begins reports whether p begins with s, as far as it goes.
+func begins(p []byte, s string) bool {
+	n := min(len(p), len(s))
+	return string(p[:n]) == s[:n]
+}
+
+func readProxyLine(p []byte) (h proxyHeader, n int, err error) {
+	end := bytes.IndexByte(p[:min(len(p), proxyLineMost)], '\n')
+	if end < 0 {
+		if len(p) >= proxyLineMost {
+			err = fmt.Errorf("PROXY header: its line has more than %d bytes", proxyLineMost)
 		}
-		return 0, source, err
+		return h, 0, err
 	}
-	parts := strings.Split(string(data[:i]), " ")
-	if len(parts) >= 2 && parts[1] == "UNKNOWN" {
-		return i + 2, source, nil
+	line, ok := strings.CutSuffix(string(p[:end]), "\r")
+	if !ok {
+		return h, 0, errors.New("PROXY header: its line does not end in CR LF")
 	}
-	if len(parts) != 6 || parts[1] != "TCP4" && parts[1] != "TCP6" {
-		return 0, source, errBadProxyHeader
-	}
-	host, err := netip.ParseAddr(parts[2])
-	port, err2 := strconv.ParseUint(parts[4], 10, 16)
-	if err != nil || err2 != nil || host.Is4() != (parts[1] == "TCP4") {
-		return 0, source, errBadProxyHeader
-	}
-	return i + 2, netip.AddrPortFrom(host, uint16(port)), nil
-}
-
-func readProxyV2(data []byte) (n int, source netip.AddrPort, err error) {
-	if len(data) < 16 {
-		return 0, source, nil
-	}
-	command, family := data[12], data[13]
-	size := int(binary.BigEndian.Uint16(data[14:]))
+	words := strings.Split(line, " ")
 	switch {
-	case command>>4 != 2 || command&15 > 1 || 16+size > longestV2:
-		return 0, source, errBadProxyHeader
-	case len(data) < 16+size:
-		return 0, source, nil
-	case command&15 == 0: // LOCAL: a health check of the proxy's own
-		return 16 + size, source, nil
+	case words[1] == "UNKNOWN":
+		return h, end + 1, nil
+	case len(words) != 6 || words[1] != "TCP4" && words[1] != "TCP6":
+		return h, 0, errors.New("PROXY header: its line is not TCP4 or TCP6, two addresses and two ports")
 	}
-	body := data[16 : 16+size]
-	switch family >> 4 {
-	case 1:
-		if size < 12 {
-			return 0, source, errBadProxyHeader
-		}
-		source = netip.AddrPortFrom(netip.AddrFrom4([4]byte(body)), binary.BigEndian.Uint16(body[8:]))
-	case 2:
-		if size < 36 {
-			return 0, source, errBadProxyHeader
-		}
-		source = netip.AddrPortFrom(netip.AddrFrom16([16]byte(body)), binary.BigEndian.Uint16(body[32:]))
+	if h.source, err = proxyAddress(words[2], words[4], words[1] == "TCP4"); err == nil {
+		h.target, err = proxyAddress(words[3], words[5], words[1] == "TCP4")
 	}
-	return 16 + size, source, nil
+	return h, end + 1, err
 }
 
-// appendProxyHeader appends a header of version 1 or 2 that names both ends of a client's
-// connection.
-func appendProxyHeader(dst []byte, version int, source, target netip.AddrPort) []byte {
-	from, to := source.Addr().Unmap(), target.Addr().Unmap()
-	known := source.IsValid() && target.IsValid() && from.Is4() == to.Is4()
-	if version == 1 {
-		if !known {
-			return append(dst, "PROXY UNKNOWN\r\n"...)
-		}
-		family := "TCP4 "
-		if from.Is6() {
-			family = "TCP6 "
-		}
-		dst = append(append(dst, proxyV1...), family...)
-		dst = append(from.WithZone("").AppendTo(dst), ' ')
-		dst = append(to.WithZone("").AppendTo(dst), ' ')
-		dst = strconv.AppendUint(dst, uint64(source.Port()), 10)
-		dst = strconv.AppendUint(append(dst, ' '), uint64(target.Port()), 10)
-		return append(dst, '\r', '\n')
+func proxyAddress(host, port string, four bool) (netip.AddrPort, error) {
+	addr, err := netip.ParseAddr(host)
+	if err != nil || addr.Is4() != four || addr.Zone() != "" {
+		return netip.AddrPort{}, errors.New("PROXY header: an address is not of the family that it names")
 	}
-	dst = append(dst, proxyV2...)
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || strconv.FormatUint(n, 10) != port {
+		return netip.AddrPort{}, errors.New("PROXY header: a port is not a number from 0 to 65535")
+	}
+	return netip.AddrPortFrom(addr.Unmap(), uint16(n)), nil
+}
+
+func readProxyBinary(p []byte) (h proxyHeader, n int, err error) {
+	if len(p) < proxyFixed {
+		return h, 0, nil
+	}
+	command, family, length := p[12], p[13], int(binary.BigEndian.Uint16(p[14:]))
+	if command != proxyLocal && command != proxyCommand {
+		return h, 0, fmt.Errorf("PROXY header: byte 12 is %#02x, and neither LOCAL nor PROXY of version 2", command)
+	}
+	if n = proxyFixed + length; n > proxyMost {
+		return h, 0, fmt.Errorf("PROXY header: %d bytes are more than the %d that are taken", n, proxyMost)
+	}
+	if len(p) < n {
+		return h, 0, nil
+	}
+	body := p[proxyFixed:n]
+	if command == proxyLocal {
+		return h, n, nil // whatever follows is to be skipped
+	}
+	size, known := proxySizes[family]
 	if !known {
-		return append(dst, 0x20, 0, 0, 0)
+		return h, 0, fmt.Errorf("PROXY header: byte 13 is %#02x, which is no family of addresses", family)
 	}
-	family := byte(0x11)
-	if from.Is6() {
-		family = 0x21
+	if len(body) < size {
+		return h, 0, fmt.Errorf("PROXY header: %d bytes cannot hold its addresses, which take %d", len(body), size)
 	}
-	a, b := from.AsSlice(), to.AsSlice()
-	dst = append(dst, 0x21, family)
-	dst = binary.BigEndian.AppendUint16(dst, uint16(2*len(a)+4))
-	dst = append(append(dst, a...), b...)
+	switch size {
+	case 12:
+		h = proxyHeader{
+			netip.AddrPortFrom(netip.AddrFrom4([4]byte(body)), binary.BigEndian.Uint16(body[8:])),
+			netip.AddrPortFrom(netip.AddrFrom4([4]byte(body[4:])), binary.BigEndian.Uint16(body[10:])),
+		}
+	case 36:
+		h = proxyHeader{
+			netip.AddrPortFrom(netip.AddrFrom16([16]byte(body)).Unmap(), binary.BigEndian.Uint16(body[32:])),
+			netip.AddrPortFrom(netip.AddrFrom16([16]byte(body[16:])).Unmap(), binary.BigEndian.Uint16(body[34:])),
+		}
+	}
+	return h, n, proxyExtensions(p[:n], proxyFixed+size)
+}
+
+// proxySizes are the bytes of both addresses by the byte that says of which family they are.
+var proxySizes = map[byte]int{0x00: 0, 0x11: 12, 0x12: 12, 0x21: 36, 0x22: 36, 0x31: 216, 0x32: 216}
+
+// proxyExtensions looks at what stands in p from at on. A checksum must be right if there is one.
+func proxyExtensions(p []byte, at int) error {
+	for at < len(p) {
+		if len(p)-at < 3 || len(p)-at-3 < int(binary.BigEndian.Uint16(p[at+1:])) {
+			return errors.New("PROXY header: an extension goes beyond its end")
+		}
+		size := int(binary.BigEndian.Uint16(p[at+1:]))
+		if p[at] == proxyCRC {
+			if size != 4 {
+				return fmt.Errorf("PROXY header: its checksum has %d bytes, want 4", size)
+			}
+			sum := crc32.Checksum(p[:at+3], castagnoli)
+			sum = crc32.Update(sum, castagnoli, make([]byte, 4)) // it counts as zero itself
+			sum = crc32.Update(sum, castagnoli, p[at+7:])
+			if sum != binary.BigEndian.Uint32(p[at+3:]) {
+				return errors.New("PROXY header: its checksum is wrong")
+			}
+		}
+		at += 3 + size
+	}
+	return nil
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// appendProxyHeader appends a header of the version v, 1 or 2, that says h, or that nothing is known if h does not.
+func appendProxyHeader(dst []byte, v int, h proxyHeader) []byte {
+	source, target := h.source, h.target
+	known := source.IsValid() && target.IsValid()
+	four := known && source.Addr().Unmap().Is4() && target.Addr().Unmap().Is4()
+	switch {
+	case v == 1 && !known:
+		return append(dst, "PROXY UNKNOWN\r\n"...)
+	case v == 1 && four:
+		return fmt.Appendf(dst, "PROXY TCP4 %s %s %d %d\r\n", source.Addr().Unmap(), target.Addr().Unmap(), source.Port(), target.Port())
+	case v == 1:
+		return fmt.Appendf(dst, "PROXY TCP6 %s %s %d %d\r\n", proxyText(source.Addr()), proxyText(target.Addr()), source.Port(), target.Port())
+	}
+	dst = append(dst, proxySignature...)
+	switch {
+	case !known:
+		return append(dst, proxyCommand, 0x00, 0, 0)
+	case four:
+		dst = append(dst, proxyCommand, 0x11, 0, 12)
+		dst = append(dst, source.Addr().Unmap().AsSlice()...)
+		dst = append(dst, target.Addr().Unmap().AsSlice()...)
+	default:
+		from, to := source.Addr().As16(), target.Addr().As16()
+		dst = append(dst, proxyCommand, 0x21, 0, 36)
+		dst = append(append(dst, from[:]...), to[:]...)
+	}
 	dst = binary.BigEndian.AppendUint16(dst, source.Port())
 	return binary.BigEndian.AppendUint16(dst, target.Port())
 }
+
+// proxyText returns a as an address of version 6, without a zone, which means something to this machine only.
+func proxyText(a netip.Addr) netip.Addr { return netip.AddrFrom16(a.As16()) }

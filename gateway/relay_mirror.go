@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -36,8 +37,10 @@ func (m *relayMirror) target(c *relayed) tunnel.Target {
 // done counts a copy that is whole, or was cut. Without a required mirror its client goes
 // no further.
 func (m *relayMirror) done(c *relayed, err error) {
-	if way := c.way.Load(); err != nil && m.conf.Required && way != nil {
-		way.Stop(fmt.Errorf("mirror %s, which is required: %w", m.conf.Name, err))
+	if err != nil && m.conf.Required {
+		if way, _ := c.tunnel(); way != nil {
+			way.Stop(fmt.Errorf("%w: %s: %w", errMirror, m.conf.Name, err))
+		}
 	}
 	if err == nil {
 		m.copied.Add(1)
@@ -48,6 +51,9 @@ func (m *relayMirror) done(c *relayed, err error) {
 		m.relay.logger.WithFields(logrus.Fields{"mirror": m.conf.Name, "error": err.Error(), "detached": n}).Warn("mirror detached")
 	}
 }
+
+// errMirror is the end of a client whose copy cannot be made.
+var errMirror = errors.New("a mirror is required and has failed")
 
 func (m *relayMirror) snapshot() MirrorSnapshot {
 	return MirrorSnapshot{Name: m.conf.Name, Copied: m.copied.Load(), Missed: m.missed.Load(), Detached: m.detached.Load(), Dials: m.dials.Load()}

@@ -41,6 +41,10 @@ func (c from) RemoteAddr() net.Addr {
 	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(c.address))
 }
 
+func (c from) LocalAddr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort("192.0.2.9:7000"))
+}
+
 func (w *world) clientFrom(address string) *peer {
 	near, far := tunneltest.Pipe(64 << 10)
 	w.clients <- from{near, address}
@@ -66,7 +70,7 @@ func TestARelayMovesBytesBothWays(t *testing.T) {
 		}
 		b.close()
 		c.expect("<EOF>")
-		if n := w.relay(); n.Accepted != 1 || n.Relayed != 1 || n.Ended != 1 || n.ToBackend != 11 || n.ToClient != great+25 {
+		if n := w.relay(); n.Accepted != 1 || n.Ended["done"] != 1 || n.ToBackend != 11 || n.ToClient != great+25 {
 			t.Errorf("counters: %+v", *n)
 		}
 	})
@@ -81,7 +85,7 @@ func TestARelayPassesAResetOn(t *testing.T) {
 		if got := c.line(); got == "<EOF>" {
 			t.Error("the client sees a clean end")
 		}
-		if n := w.relay(); n.Failed != 1 {
+		if n := w.relay(); n.Ended["backend"] != 1 {
 			t.Errorf("counters: %+v", *n)
 		}
 	})
@@ -127,7 +131,7 @@ func TestTheFirstFrameOfARelayIsJudged(t *testing.T) {
 			c := w.client()
 			c.raw("Q 1 ")
 			time.Sleep(11 * time.Second)
-			c.expect("<EOF>")
+			c.expect("! - fix too-large", "<EOF>")
 			if n := w.relay(); n.Refused["slow"] != 1 {
 				t.Errorf("counters: %+v", *n)
 			}
@@ -138,8 +142,8 @@ func TestTheFirstFrameOfARelayIsJudged(t *testing.T) {
 			w.refuse.Store(true)
 			c := w.client()
 			c.send("Q 1 good")
-			c.expect("! - later backend-down", "<EOF>")
-			if n := w.relay(); n.Unreachable != 1 {
+			c.expect("! 1 later backend-down", "<EOF>")
+			if n := w.relay(); n.Refused["backend"] != 1 {
 				t.Errorf("counters: %+v", *n)
 			}
 		})
@@ -167,7 +171,7 @@ func TestARelaysAllowList(t *testing.T) {
 		b := w.backend()
 		c.send("hello")
 		b.expect("hello")
-		if n := w.relay(); n.Refused["address"] != 1 || n.Accepted != 1 {
+		if n := w.relay(); n.Refused["address"] != 1 || n.Accepted != 2 {
 			t.Errorf("counters: %+v", *n)
 		}
 	})
@@ -191,7 +195,7 @@ func TestAProxyHeaderIsWantedFromProxiesAndFromNobodyElse(t *testing.T) {
 				c.raw(header + "hello\n")
 			}
 			b := w.backend()
-			b.expect("PROXY UNKNOWN\r", "hello") // this listener has no address of its own
+			b.expect("PROXY TCP4 10.0.0.1 10.0.0.2 4369 8738\r", "hello")
 		}
 		for _, wrong := range []string{"GET / HTTP/1.1\r\n", "PROXY TCP4 10.0.0.1\r\n", "PROXY TCP4 192.0.2.77 10.0.0.2 1 2\r\n"} {
 			c := w.clientFrom("192.0.2.1:5")
@@ -207,17 +211,17 @@ func TestAProxyHeaderIsWantedFromProxiesAndFromNobodyElse(t *testing.T) {
 func TestProxyHeaders(t *testing.T) {
 	source, target := netip.MustParseAddrPort("[2001:db8::1]:1234"), netip.MustParseAddrPort("[2001:db8::2]:80")
 	for version := 1; version <= 2; version++ {
-		header := appendProxyHeader(nil, version, source, target)
+		header := appendProxyHeader(nil, version, proxyHeader{source, target})
 		for n := range header {
-			if k, _, err := readProxyHeader(header[:n]); k != 0 || err != nil {
+			if _, k, err := readProxyHeader(header[:n]); k != 0 || err != nil {
 				t.Errorf("version %d, %d bytes: got %d, %v", version, n, k, err)
 			}
 		}
-		if n, got, err := readProxyHeader(append(header, "more"...)); n != len(header) || got != source || err != nil {
+		if got, n, err := readProxyHeader(append(header, "more"...)); n != len(header) || got.source != source || got.target != target || err != nil {
 			t.Errorf("version %d: got %d, %v, %v", version, n, got, err)
 		}
-		none := appendProxyHeader(nil, version, netip.AddrPort{}, target)
-		if n, got, err := readProxyHeader(none); n != len(none) || got.IsValid() || err != nil {
+		none := appendProxyHeader(nil, version, proxyHeader{target: target})
+		if got, n, err := readProxyHeader(none); n != len(none) || got.source.IsValid() || err != nil {
 			t.Errorf("version %d, unknown: got %d, %v, %v", version, n, got, err)
 		}
 	}
@@ -225,14 +229,15 @@ func TestProxyHeaders(t *testing.T) {
 
 func FuzzProxyHeader(f *testing.F) {
 	f.Add([]byte("PROXY TCP4 10.0.0.1 10.0.0.2 4369 8738\r\n"))
-	f.Add(appendProxyHeader(nil, 2, netip.MustParseAddrPort("1.2.3.4:5"), netip.MustParseAddrPort("1.2.3.4:6")))
+	f.Add([]byte(sealed(0)))
+	f.Add(appendProxyHeader(nil, 2, proxyHeader{netip.MustParseAddrPort("1.2.3.4:5"), netip.MustParseAddrPort("1.2.3.4:6")}))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		n, source, err := readProxyHeader(data)
-		if n < 0 || n > len(data) || err != nil && n > 0 || n == 0 && source.IsValid() {
-			t.Fatalf("got %d, %v, %v", n, source, err)
+		h, n, err := readProxyHeader(data)
+		if n < 0 || n > len(data) || err != nil && n > 0 || n == 0 && h.source.IsValid() {
+			t.Fatalf("got %d, %v, %v", n, h, err)
 		}
 		for i := range min(n, 200) { // no part of a header is a header
-			if k, _, err := readProxyHeader(data[:i]); k != 0 || err != nil {
+			if _, k, err := readProxyHeader(data[:i]); k != 0 || err != nil {
 				t.Fatalf("%d of %d bytes: got %d, %v", i, n, k, err)
 			}
 		}
@@ -353,7 +358,7 @@ func TestAClientThatLeavesWhileItsBackendIsDialled(t *testing.T) {
 			c.close()
 		}
 		synctest.Wait()
-		if n := w.g.Snapshot().Routes[0]; n.Clients != 0 || n.Relay.Accepted != n.Relay.Ended+n.Relay.Failed+n.Relay.Unreachable {
+		if n := w.g.Snapshot().Routes[0]; n.Clients != 0 || n.Relay.Accepted != 100 || n.Relay.Waiting+n.Relay.Open != 0 {
 			t.Errorf("clients %d, counters %+v", n.Clients, *n.Relay)
 		}
 	})
@@ -456,6 +461,9 @@ func TestTheMirrorsOfARelay(t *testing.T) {
 			if got := c.line(); !strings.HasPrefix(got, "<") {
 				t.Errorf("the client got %q, want its end", got)
 			}
+			if n := w.relay(); n.Ended["mirror"] != 1 {
+				t.Errorf("counters: %+v", *n)
+			}
 		})
 	})
 }
@@ -473,7 +481,7 @@ func TestAnIdleRelayEnds(t *testing.T) {
 		if got := c.line(); !strings.HasPrefix(got, "<") {
 			t.Errorf("got %q, want the end", got)
 		}
-		if n := w.relay(); n.Failed != 1 {
+		if n := w.relay(); n.Ended["idle"] != 1 {
 			t.Errorf("counters: %+v", *n)
 		}
 	})
@@ -484,7 +492,7 @@ func TestTheLimitsOfARelay(t *testing.T) {
 		w.client()
 		w.client()
 		w.client().expect("<EOF>")
-		if n := w.relay(); n.Limits["connections"] != 1 {
+		if n := w.relay(); n.Refused["connections"] != 1 {
 			t.Errorf("counters: %+v", *n)
 		}
 	})

@@ -5,222 +5,317 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"sync/atomic"
+	"sync"
 	"time"
-
-	"github.com/sirupsen/logrus"
 
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/tunnel"
 )
 
 // relayed is one client of a relay. It reads what the client must begin with, has a
-// backend dialled, and hands both connections to a tunnel.
+// backend dialled, and hands both connections to a tunnel. What it reads it leaves
+// untaken, all but a PROXY header: it is the first that the tunnel carries.
 type relayed struct {
 	relay *relay
-	w     *relayWorker // of its shard
+	w     *worker // of its shard
 	vc    *tunnel.VConn
 	own   *tunnel.Owner
-	peer  string
-	began int64 // Unix time in nanoseconds
+	peer  string // of the connection
+	began int64  // Unix time in nanoseconds
 
-	opening *opening // nil once the tunnel has the client: there may be many, and they stay
-	source  string   // the client, where a PROXY header has said so
-	dialing bool
-	over    bool
-	abandon atomic.Pointer[context.CancelFunc] // of the dial
-	way     atomic.Pointer[tunnel.TwoWay]
+	// Of the client's shard, and then of the dial. Nil once there is a tunnel: there may be many, and they stay.
+	opening *opening
+
+	mu      sync.Mutex // below that of the relay
+	state   relayState
+	source  string             // the client, where a PROXY header has said so
+	abandon context.CancelFunc // of the dial, until that is over: a client may stay for days
+	way     *tunnel.TwoWay     // once it is relayOpen
+	up      *relayUpstream     // likewise
+	summed  bool               // guarded by the relay's mu
 }
 
-// Data looks at the beginning. All of it but a PROXY header is still there for the tunnel.
+type relayState uint8
+
+const (
+	relayOpening  relayState = iota // the client is to begin
+	relayDialing                    // a backend is dialled
+	relayUnserved                   // none could be reached, and the client is about to be told
+	relayOpen                       // a tunnel has both connections
+	relayOver
+)
+
+// Data looks at the beginning.
 func (c *relayed) Data(own *tunnel.Owner, p []byte) (taken int) {
-	if c.dialing || c.over {
+	switch c.is() {
+	case relayUnserved:
+		c.refuse(&refusal{reason: refusedBackend, say: c.relay.later(c.opening.about(c.w, p), protocol.BackendDown), err: errNoBackend})
+		return len(p)
+	case relayOpening:
+	default:
 		own.Pause()
 		return 0
 	}
-	n, done, err := c.opening.read(c.w, p)
+	n, done, err := c.opening.read(c, p)
 	if err != nil {
 		c.refuse(err)
 		return len(p)
 	}
 	if done {
-		c.dial()
 		own.Pause()
+		c.dial()
 	}
 	return n
 }
 
 // End is the end of a client before the tunnel has it.
 func (c *relayed) End(_ *tunnel.Owner, err error) {
-	if c.over || c.dialing && errors.Is(err, io.EOF) {
-		return // the tunnel is told again
-	}
-	if c.dialing {
-		c.leave()
-		if abandon := c.abandon.Load(); abandon != nil {
-			(*abandon)()
+	switch c.is() {
+	case relayOpening:
+		if bug, ok := errors.AsType[*tunnel.PanicError](err); ok {
+			c.refuse(&refusal{reason: refusedBug, err: bug})
+			return
 		}
-		return
+		c.leave(endedEarly, fmt.Errorf("%w: %w", errUnfinished, err))
+		c.close(errUnfinished)
+	case relayDialing:
+		if !errors.Is(err, io.EOF) { // of which the tunnel is told again
+			c.leave(endedEarly, fmt.Errorf("the client has left: %w", err))
+			c.close(err)
+			c.giveUp()
+		}
+	case relayUnserved:
+		c.refuse(&refusal{reason: refusedBackend, err: errNoBackend})
 	}
-	if !errors.Is(err, io.EOF) {
-		err = fmt.Errorf("the client has left: %w", err)
-	} else {
-		err = errUnfinished
-	}
-	c.refuse(&refusal{reason: refusedFrame, err: err})
 }
 
-// Room does nothing: nothing is put before the tunnel starts.
+// Room does nothing: a notice is all that is put, and it fits.
 func (c *relayed) Room(*tunnel.Owner) {}
 
 // Tick ends a client that does not begin in time.
 func (c *relayed) Tick(*tunnel.Owner, time.Time) {
-	if !c.dialing && !c.over {
-		c.refuse(&refusal{reason: refusedSlow, err: errSlow})
+	if c.is() == relayOpening {
+		c.refuse(c.opening.late())
 	}
 }
 
-// refuse tells the client why, in words of its protocol, and closes it.
+// refuse tells the client why, in words of its protocol, and closes it in order, so that it reads them.
 func (c *relayed) refuse(err error) {
 	why, ok := errors.AsType[*refusal](err)
 	if !ok {
 		why = &refusal{reason: refusedFrame, err: err}
 	}
-	c.relay.refuse(c, why)
-	c.close(why.say, why)
+	if !c.finish(func(s *relaySums) { s.refuse(why) }) {
+		return
+	}
+	c.relay.logRefusal(c, why)
+	h := c.vc.Lock()
+	defer h.Unlock()
+	if len(why.say) > 0 {
+		_ = h.Put(why.say) // nothing was put before; what does not fit limits.tunnel is not said
+	}
+	h.Close(why)
 }
 
-// close ends the client, in order, so that it reads what is said.
-func (c *relayed) close(say []byte, cause error) {
-	c.leave()
-	if err := c.put(say, cause); err != nil {
-		c.vc.Reenable()
+// leave counts and logs the end of a client that was not refused.
+func (c *relayed) leave(how relayEnd, cause error) {
+	if c.finish(func(s *relaySums) { s.ended[how]++ }) {
+		c.relay.logEnd(c, how, cause)
 	}
 }
 
-func (c *relayed) put(say []byte, cause error) error {
-	h := c.vc.Lock()
-	defer h.Unlock()
-	defer h.Close(cause)
-	return h.Put(say)
+// finish counts the client out, once. It is false if that was done before.
+func (c *relayed) finish(count func(*relaySums)) bool {
+	r := c.relay
+	if !c.finished(count) {
+		return false
+	}
+	r.forget(c)
+	return true
 }
 
-func (c *relayed) leave() {
-	c.over = true
-	c.relay.forget(c)
+func (c *relayed) finished(count func(*relaySums)) bool {
+	c.relay.mu.Lock()
+	defer c.relay.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == relayOver {
+		return false
+	}
+	c.state, c.summed = relayOver, true
+	count(&c.relay.sum)
+	c.relay.sum.add(c.way)
+	return true
 }
 
-// dial connects to a backend, on a goroutine of its own, and starts the tunnel.
+// dial connects to a backend, on a goroutine of its own, and starts the tunnel. It does nothing if the client was
+// closed meanwhile.
 func (c *relayed) dial() {
-	c.dialing = true
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state != relayOpening {
+		return
+	}
+	c.state = relayDialing
 	ctx, cancel := context.WithCancel(c.relay.dialing)
-	c.abandon.Store(&cancel)
+	c.abandon = cancel
 	c.relay.dials.Go(func() {
-		defer cancel()
-		defer c.abandon.Store(nil) // a client may stay for days
+		defer c.giveUp()
 		u, conn, err := c.relay.dial(ctx)
-		if err != nil {
-			c.unreachable(err)
-			return
+		switch {
+		case err == nil:
+			vc, own := c.w.shard.New(u.name, conn, c.relay.limits.Tunnel, nil)
+			if v := c.relay.conf.Relay.SendProxy; v > 0 {
+				putHeader(vc, appendProxyHeader(nil, v, c.opening.who))
+			}
+			c.start(u, vc, own)
+		case c.relay.codec != nil && c.unserved():
+			c.vc.Reenable() // what it began with is offered again, so that the notice can be about it
+		default:
+			c.refuse(&refusal{reason: refusedBackend, err: err})
 		}
-		c.start(u, conn)
 	})
 }
 
-// unreachable closes a client for whom there is no backend. It runs on the goroutine of the dial.
-func (c *relayed) unreachable(err error) {
-	r := c.relay
-	r.counters.unreachable.Add(1)
-	var say []byte
-	if r.codec != nil {
-		say = sayNotice(r.codec, nil, nil, &protocol.Notice{Class: protocol.Later, Cause: protocol.BackendDown, RetryAfter: r.conf.RetryAfter})
+// giveUp ends the dial, and forgets it.
+func (c *relayed) giveUp() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.abandon != nil {
+		c.abandon()
+		c.abandon = nil
 	}
-	_ = c.put(say, err) // it is closed, whether it hears this or not
-	r.forget(c)
-	c.logEnd("", err)
+}
+
+func (c *relayed) unserved() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state != relayDialing {
+		return false
+	}
+	c.state = relayUnserved
+	return true
 }
 
 // start connects the client and the backend, on the client's shard, so that nothing has to
 // cross. It runs on the goroutine of the dial.
-func (c *relayed) start(u *relayUpstream, conn net.Conn) {
+func (c *relayed) start(u *relayUpstream, vc *tunnel.VConn, own *tunnel.Owner) {
+	if err := c.begin(u, own); err != nil {
+		abortConn(vc, err)
+		c.leave(endedShutdown, err)
+		c.close(err)
+	}
+}
+
+// begin starts the tunnel. The lock is held meanwhile, so that its end and its Stop come after that.
+func (c *relayed) begin(u *relayUpstream, own *tunnel.Owner) error {
 	r := c.relay
-	u.open.Add(1)
-	vc, own := c.w.shard.New(u.name, conn, r.limits.Tunnel, nil)
-	if v := r.conf.Relay.SendProxy; v > 0 {
-		putHeader(vc, appendProxyHeader(nil, v, c.opening.source, c.opening.local))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state != relayDialing {
+		return errUnfinished
 	}
 	way := tunnel.NewTwoWay(c.own, own)
 	way.HalfClose, way.Linger, way.Idle = !r.conf.Relay.EndTogether, r.conf.Relay.Linger, max(r.timeouts.Idle, 0)
 	for _, m := range r.mirrors {
 		way.Tee = append(way.Tee, m.target(c))
 	}
-	r.counters.relayed.Add(1)
-	c.way.Store(way)
-	if o := c.opening; o.source.IsValid() && o.source.String() != c.peer {
-		c.source = o.source.String()
+	if err := way.Start(c.done); err != nil {
+		return err
 	}
-	c.opening = nil
-	if err := way.Start(func(err error) { c.ended(u, way, err) }); err != nil {
-		c.ended(u, way, err)
+	if s := c.opening.who.source; s.IsValid() && s.String() != c.peer {
+		c.source = s.String()
 	}
+	c.state, c.way, c.up, c.opening = relayOpen, way, u, nil
+	u.open.Add(1)
+	return nil
+}
+
+// done is the end of the tunnel, which has closed both sides.
+func (c *relayed) done(err error) {
+	way, u := c.tunnel()
+	how := endOf(way, err)
+	u.open.Add(-1)
+	if how == endedBackend {
+		u.lost.Add(1)
+	}
+	c.leave(how, err)
+}
+
+func (c *relayed) tunnel() (*tunnel.TwoWay, *relayUpstream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.way, c.up
+}
+
+func (c *relayed) client() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.source
+}
+
+// endOf says what has ended way, whose done was called with err.
+func endOf(way *tunnel.TwoWay, err error) relayEnd {
+	toBackend, toClient := way.Results()
+	switch {
+	case err == nil:
+		return endedDone
+	case errors.Is(err, errMirror):
+		return endedMirror
+	case errors.Is(err, tunnel.ErrIdle):
+		return endedIdle
+	case errors.Is(err, tunnel.ErrLinger):
+		return endedLinger
+	case errors.Is(err, ErrClosed), errors.Is(err, tunnel.ErrStopped):
+		return endedShutdown
+	case errors.Is(toBackend, tunnel.ErrTwin): // the other direction was the first to fail
+		if errors.Is(toClient, tunnel.ErrTargetGone) {
+			return endedClient
+		}
+		return endedBackend
+	case errors.Is(toBackend, tunnel.ErrTargetGone):
+		return endedBackend
+	}
+	return endedClient
+}
+
+// drain ends a client that has not begun. The others go on: a relay does not know when nothing is open.
+func (c *relayed) drain() {
+	if c.is() == relayOpening {
+		c.refuse(&refusal{reason: refusedDraining, say: c.relay.later(nil, protocol.Draining), err: ErrClosed})
+	}
+}
+
+// abort ends the client now.
+func (c *relayed) abort(cause error) {
+	if way, _ := c.tunnel(); way != nil {
+		way.Stop(cause)
+		return
+	}
+	c.leave(endedShutdown, cause)
+	abortConn(c.vc, cause)
+}
+
+func (c *relayed) is() relayState {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state
+}
+
+func (c *relayed) close(cause error) {
+	h := c.vc.Lock()
+	defer h.Unlock()
+	h.Close(cause)
+}
+
+func abortConn(vc *tunnel.VConn, cause error) {
+	h := vc.Lock()
+	defer h.Unlock()
+	h.Abort(cause)
 }
 
 func putHeader(vc *tunnel.VConn, header []byte) {
 	h := vc.Lock()
 	defer h.Unlock()
-	_ = h.Put(header) // the buffer is empty
-}
-
-// ended counts and logs the end of a tunnel, which has closed both sides.
-func (c *relayed) ended(u *relayUpstream, way *tunnel.TwoWay, err error) {
-	r := c.relay
-	u.open.Add(-1)
-	toBackend, toClient := way.Moved()
-	r.counters.toBackend.Add(toBackend)
-	r.counters.toClient.Add(toClient)
-	if err == nil {
-		r.counters.ended.Add(1)
-	} else {
-		r.counters.failed.Add(1)
-	}
-	c.over = true
-	r.forget(c)
-	c.logEnd(u.conf.Name, err)
-}
-
-// logEnd is the one line of a connection.
-func (c *relayed) logEnd(backend string, err error) {
-	r := c.relay
-	if r.logger == nil || !r.logger.Logger.IsLevelEnabled(logrus.InfoLevel) {
-		return
-	}
-	fields := logrus.Fields{"peer": c.peer, "seconds": time.Since(time.Unix(0, c.began)).Seconds()}
-	if c.source != "" {
-		fields["client"] = c.source
-	}
-	if backend != "" {
-		fields["backend"] = backend
-	}
-	if way := c.way.Load(); way != nil {
-		fields["to_backend"], fields["to_client"] = way.Moved()
-	}
-	if err != nil {
-		fields["cause"] = err.Error()
-	}
-	r.logger.WithFields(fields).Info("client left")
-}
-
-// drain lets the client go on: a relay does not know when nothing is open.
-func (c *relayed) drain() {}
-
-// abort ends the client now.
-func (c *relayed) abort(cause error) {
-	if way := c.way.Load(); way != nil {
-		way.Stop(cause)
-		return
-	}
-	h := c.vc.Lock()
-	defer h.Unlock()
-	h.Abort(cause)
+	_ = h.Put(header) // the buffer is empty, and not smaller than relayLeast
 }

@@ -10,19 +10,22 @@ import (
 )
 
 // observer hears of every rule that was violated, in whatever mode.
-type observer struct{ r *route }
+type observer struct {
+	counters *counters
+	logger   *logrus.Entry
+}
 
 func (o observer) Violated(_ *protocol.Message, v *validate.Violation) {
-	if v.Fault != nil && o.r.logger != nil {
-		o.r.logger.WithFields(logrus.Fields{"rule": v.Rule, "error": v.Fault.Error()}).Error("a rule cannot be carried out; what it should judge is refused if it is enforced")
+	if v.Fault != nil && o.logger != nil {
+		o.logger.WithFields(logrus.Fields{"rule": v.Rule, "error": v.Fault.Error()}).Error("a rule cannot be carried out; what it should judge is refused if it is enforced")
 	}
 	switch v.Mode {
 	case validate.Observe:
-		o.r.counters.observed.Add(1)
+		o.counters.observed.Add(1)
 	case validate.Warn:
-		o.r.counters.warned.Add(1)
-		if o.r.logger != nil {
-			o.r.logger.WithFields(logrus.Fields{"rule": v.Rule, "path": v.Reason.Path, "want": v.Reason.Want, "reason": v.Reason.Say}).Warn("a rule would refuse this request")
+		o.counters.warned.Add(1)
+		if o.logger != nil {
+			o.logger.WithFields(logrus.Fields{"rule": v.Rule, "path": v.Reason.Path, "want": v.Reason.Want, "reason": v.Reason.Say}).Warn("a rule would refuse this request")
 		}
 	}
 }

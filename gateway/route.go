@@ -65,7 +65,7 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 	for _, shard := range shards {
 		w := &worker{shard: shard, checker: passAll{}, copies: make([][]byte, len(conf.Mirrors))}
 		if conf.Rules != nil {
-			w.checker = conf.Rules.Validator(observer{r})
+			w.checker = conf.Rules.Validator(observer{&r.counters, r.logger})
 		}
 		r.workers = append(r.workers, w)
 	}
@@ -108,10 +108,10 @@ func (w *worker) flush() {
 // admit makes a Session of a new connection, or turns it away.
 func (r *route) admit(conn net.Conn) {
 	peer := conn.RemoteAddr().String()
-	s := &Session{route: r, peer: peer, began: time.Now(), w: r.lightest()}
+	s := &Session{route: r, peer: peer, began: time.Now(), w: lightest(r.workers)}
 	if full, ok := r.enter(s, peer); !ok {
 		r.counters.limits[full].Add(1)
-		r.turnAway(conn)
+		turnAway(conn, r.say(nil, nil, &protocol.Notice{Class: protocol.Later, Cause: protocol.Busy, RetryAfter: r.conf.RetryAfter}))
 		return
 	}
 	s.state = sessionMachine.step(greeting, admit)
@@ -125,9 +125,9 @@ func (r *route) admit(conn net.Conn) {
 }
 
 // lightest returns the worker of the shard with the fewest connections.
-func (r *route) lightest() *worker {
-	best := r.workers[0]
-	for _, w := range r.workers[1:] {
+func lightest(workers []*worker) *worker {
+	best := workers[0]
+	for _, w := range workers[1:] {
 		if w.shard.Load() < best.shard.Load() {
 			best = w
 		}
@@ -147,16 +147,6 @@ func (r *route) leave(s *Session, cause error) {
 	if r.forget(s) {
 		r.logSession(s, cause)
 	}
-}
-
-// turnAway answers a connection for which there is no room, and closes it.
-func (r *route) turnAway(conn net.Conn) {
-	frame := r.say(nil, nil, &protocol.Notice{Class: protocol.Later, Cause: protocol.Busy, RetryAfter: r.conf.RetryAfter})
-	if len(frame) > 0 {
-		_ = conn.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)) // it fits the socket's empty buffer
-		_, _ = conn.Write(frame)
-	}
-	_ = conn.Close()
 }
 
 // open and close frame an answer to x; for a member of a batch there is nothing to frame.

@@ -111,16 +111,25 @@ func (u *upstream) failed(err error) {
 }
 
 func (u *upstream) dial(ctx context.Context, n int) (*Backend, error) {
-	ctx, cancel := context.WithTimeout(ctx, u.route.timeouts.Connect)
+	conn, err := u.conf.dial(ctx, u.route.timeouts.Connect)
+	if err != nil {
+		return nil, err
+	}
+	return newBackend(u, conn, n), nil
+}
+
+// dial connects to the backend, within timeout.
+func (b *BackendConfig) dial(ctx context.Context, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	conn, err := u.conf.Dial(ctx)
+	conn, err := b.Dial(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3})
 	}
-	return newBackend(u, conn, n), nil
+	return conn, nil
 }
 
 // link moves the machine of b on, between ready and carrying. If b has ended meanwhile it
@@ -192,6 +201,27 @@ func (b *breaker) next(now time.Time) time.Duration {
 		b.probing = true
 	}
 	return 0
+}
+
+// try takes the right to dial for a client that waits: at any time while the circuit is closed, and after the rest of an
+// open one for one client at a time.
+func (b *breaker) try(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.opened {
+		if b.probing || now.Before(b.until) {
+			return false
+		}
+		b.probing = true
+	}
+	return true
+}
+
+// untried gives it back: the dial was given up, which tells nothing of the backend.
+func (b *breaker) untried() {
+	b.mu.Lock()
+	b.probing = false
+	b.mu.Unlock()
 }
 
 // succeeded says that a connection has shown itself of use.

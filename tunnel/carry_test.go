@@ -629,8 +629,7 @@ func TestC68TheMachineGoesOnAtTheByteAfterTheBody(t *testing.T) {
 		way, out := b.target(50)
 		var log []byte // what the machine takes itself
 		bodies := 0
-		var machine *fake
-		machine = &fake{data: func(own *Owner, p []byte) int {
+		machine := &fake{data: func(own *Owner, p []byte) int {
 			if len(p) < 3 { // a head of three bytes: the length of the body
 				return 0
 			}

@@ -33,7 +33,7 @@ var pipes struct {
 	free []*pipe
 }
 
-const sparePipes = 16
+const sparePipes = 64
 
 // newPipe returns an empty pipe, or nil if the system gives none that is large enough.
 func newPipe() *pipe {

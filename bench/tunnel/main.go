@@ -22,11 +22,8 @@ import (
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == serverCommand {
-		if err := serve(os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
+		fmt.Fprintln(os.Stderr, serve(os.Stdout))
+		os.Exit(1)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

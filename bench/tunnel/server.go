@@ -23,7 +23,7 @@ import (
 //	E 0    everything comes back
 const serverCommand = "server-of-the-benchmark"
 
-// serve runs the server until its input ends. It prints its address.
+// serve runs the server until its input ends, which ends the process, and returns why it cannot. It prints its address.
 func serve(out io.Writer) error {
 	_ = raiseLimit()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

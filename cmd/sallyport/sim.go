@@ -236,10 +236,17 @@ func (s *speaker) load(context.Context) (*spoken, error) {
 	routes := file.Config().Routes
 	var names []string
 	for i := range routes {
-		if s.route == "" || routes[i].Name == s.route {
+		speaks := routes[i].Codec != nil // a relay may have no protocol
+		switch {
+		case s.route == "" && speaks, routes[i].Name == s.route && speaks:
 			return &spoken{routes[i].Codec, &routes[i]}, nil
+		case routes[i].Name == s.route:
+			return nil, fmt.Errorf("the route %q of %s is a relay without a protocol, so there are no messages to speak of; name a protocol with -p", s.route, s.config)
 		}
 		names = append(names, routes[i].Name)
+	}
+	if s.route == "" {
+		return nil, fmt.Errorf("no route of %s has a protocol; name one with -p", s.config)
 	}
 	return nil, fmt.Errorf("%s has no route %q; it has %s", s.config, s.route, strings.Join(names, ", "))
 }

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -68,7 +67,9 @@ func TestRedisCLI(t *testing.T) {
 	_, port, _ := net.SplitHostPort(address)
 	start(t, address, exec.Command(server, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir()))
 	_, port, _ = net.SplitHostPort(open(t, map[string]string{"cache": address})["cache"])
-	ask := func(args ...string) string { return output(t, exec.Command(cli, append([]string{"-p", port}, args...)...)) }
+	ask := func(args ...string) string {
+		return output(t, exec.Command(cli, append([]string{"-p", port}, args...)...))
+	}
 	if got := ask("set", "greeting", "hello"); got != "OK" {
 		t.Errorf("set: got %q", got)
 	}
@@ -218,5 +219,5 @@ func output(t *testing.T, cmd *exec.Cmd) string {
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", cmd.Path, err, errs.String())
 	}
-	return strings.TrimSpace(fmt.Sprintf("%s", out))
+	return strings.TrimSpace(string(out))
 }

@@ -77,7 +77,8 @@ func (l *loader) route(p path) gateway.Route {
 		r.Mode = &mode
 	}
 	r.Balance, _ = gateway.ParseBalance(s.Balance)
-	if s.Kind == "relay" {
+	_, speaks := l.root.find(p.join("protocol"))
+	if s.Kind == "relay" || l.reported(p.join("kind")) && !speaks { // what kind was meant
 		r.Kind = gateway.Relay
 	}
 	l.relay(p, &s.Relay, &r)
@@ -87,6 +88,7 @@ func (l *loader) route(p path) gateway.Route {
 		r.Rules = l.rules(p.join("validate"), r.Codec)
 	}
 	for _, at := range l.backends(p) {
+		l.framingOfNothing(p, at)
 		r.Backends = append(r.Backends, l.backend(p, at, r.Codec != nil, limits))
 	}
 	r.Mirrors = l.mirrors(p, r.Codec != nil, limits)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -142,6 +143,27 @@ func TestEveryKeyReachesTheGateway(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, r); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	want = gateway.Route{
+		Name: "through", Kind: gateway.Relay, Listen: "127.0.0.1:7300", LogMessages: true,
+		Limits:   gateway.Limits{Connections: 5, ConnectionsPerPeer: 6, Tunnel: 128 << 10},
+		Timeouts: gateway.Timeouts{Frame: time.Second, Idle: 2 * time.Hour, Connect: 3 * time.Second, Linger: 4 * time.Second},
+		Relay: gateway.RelayConfig{
+			Allow:       []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::1/128")},
+			ServerNames: []string{"db.example.org", "*.example.org"},
+			ProxyFrom:   []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("198.51.100.0/24")},
+			SendProxy:   2, EndTogether: true, Linger: 7 * time.Minute,
+		},
+		Backends: []gateway.BackendConfig{
+			{
+				Name: "one", Address: "127.0.0.1:7301",
+				Backoff: gateway.Backoff{Min: time.Millisecond, Max: time.Minute}, Circuit: gateway.Circuit{Failures: 9, Rest: time.Hour},
+			},
+			{Address: "unix:/run/two.sock"},
+		},
+	}
+	if diff := cmp.Diff(want, c.Routes[1], cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+		t.Errorf("relay: (-want +got):\n%s", diff)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 type relayShape struct {
 	Allow       []string `json:"allow" doc:"The networks (10.0.0.0/8) or addresses that clients may come from. Left out: everybody may."`
 	ServerNames []string `json:"server_names" doc:"What a client may ask for by TLS (SNI), exact or *.example.org. Left out: it is not looked at."`
-	ProxyFrom   []string `json:"proxy_from" doc:"The networks or addresses of proxies, which must send a PROXY header of version 1 or 2. Nobody else may."`
+	ProxyFrom   []string `json:"proxy_from" doc:"The networks or addresses of proxies, which must send a PROXY header of version 1 or 2. Nobody else may come. Left out: a header is part of what is relayed."`
 	SendProxy   string   `json:"send_proxy" enum:"v1|v2" doc:"The PROXY header that the backend gets. Left out: none."`
 	EndTogether bool     `json:"end_together" default:"false" doc:"End both directions with the first. Left out: a client may end its direction and still gets the answer."`
 	Linger      timeout  `json:"linger" default:"30s" doc:"How long the other direction may take when one has ended."`
@@ -19,6 +19,9 @@ type relayShape struct {
 // relay fills in what a route of kind relay has of its own.
 func (l *loader) relay(p path, s *relayShape, r *gateway.Route) {
 	n, given := l.root.find(p.join("relay"))
+	if l.reported(p.join("kind")) {
+		return
+	}
 	if r.Kind != gateway.Relay {
 		if given && !l.reported(p.join("relay")) {
 			l.report(p.join("relay"), n.at, "this route is no relay", "say kind: relay, or leave this out")
@@ -38,6 +41,18 @@ func (l *loader) relay(p path, s *relayShape, r *gateway.Route) {
 		r.Relay.SendProxy = 1
 	case "v2":
 		r.Relay.SendProxy = 2
+	}
+}
+
+// framingOfNothing reports a framing of the backend at p, on a relay without a protocol.
+func (l *loader) framingOfNothing(route, p path) {
+	kind, _ := l.root.find(route.join("kind"))
+	_, speaks := l.root.find(route.join("protocol"))
+	if kind.text != "relay" || speaks {
+		return
+	}
+	if _, given := l.root.find(p.join("protocol")); given {
+		l.report(p.join("protocol"), l.keyPosition(p.join("protocol")), "a relay sends what the client sends", "leave this out")
 	}
 }
 

@@ -62,6 +62,8 @@ func (g *generator) of(t reflect.Type) object {
 		return g.define("backend_protocol", g.backendProtocol)
 	case reflect.TypeFor[frame.Options]():
 		return g.define("framing", g.framing)
+	case reflect.TypeFor[routeShape]():
+		return g.define("route", g.route)
 	case reflect.TypeFor[waitShape]():
 		return object{"anyOf": []any{object{"type": "boolean"}, g.of(reflect.TypeFor[waitObject]())}}
 	case reflect.TypeFor[schemaShape]():
@@ -131,6 +133,14 @@ func (g *generator) fields(t reflect.Type) object {
 	if required != nil {
 		s["required"] = required
 	}
+	return s
+}
+
+// route returns the schema of a route: one of kind exchange needs a protocol.
+func (g *generator) route() object {
+	s := g.fields(reflect.TypeFor[routeShape]())
+	s["if"] = object{"properties": object{"kind": object{"const": "exchange"}}}
+	s["then"] = object{"required": []any{"protocol"}}
 	return s
 }
 
