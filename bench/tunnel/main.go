@@ -1,7 +1,8 @@
 //go:build linux
 
 // Command tunnel measures sallyport's relay beside HAProxy and nginx, all of them in front of the same server, on
-// loopback, in turns: each load with each proxy, and then again. It prints a table and writes it to bench/RESULTS.md.
+// loopback, in turns: each load with each proxy, and then again. It prints a table and writes it to
+// bench/RESULTS.md.
 //
 // It needs haproxy and nginx with its stream module, which peers.sh installs on Debian, and leaves out, saying so,
 // whichever is not there.
@@ -57,9 +58,12 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.idle, "idle", 10_000, "idle connections")
 	flag.DurationVar(&o.time, "time", 3*time.Second, "how long connections are made and closed")
 	flag.IntVar(&o.cores, "cores", 1, "threads of each proxy")
-	flag.StringVar(&o.only, "only", "", "the loads to run, by the beginning of their names")
-	flag.StringVar(&o.out, "out", "bench/RESULTS.md", "the file that the section on tunnels is written to")
+	flag.StringVar(&o.only, "only", "", "the loads to run, by the beginning of their names; the table is then only printed, unless there is -out")
+	flag.StringVar(&o.out, "out", "", "the file whose section on tunnels is written (default bench/RESULTS.md)")
 	flag.Parse()
+	if o.out == "" && o.only == "" {
+		o.out = "bench/RESULTS.md"
+	}
 	o.size = int64(gib * (1 << 30))
 
 	if most := (raiseLimit() - spare) / 2; o.idle > most {
@@ -109,7 +113,10 @@ func run(ctx context.Context) error {
 	var text bytes.Buffer
 	results.write(&text, &o)
 	fmt.Print(text.String())
-	return writeSection(o.out, text.Bytes())
+	if o.out == "" {
+		return nil
+	}
+	return writeSection(o.out, congestion(), text.Bytes())
 }
 
 // turn is the order of a round: each begins with another proxy, so that none always has the same one before it.
@@ -118,13 +125,13 @@ func turn(proxies []*proxy, round int) []*proxy {
 	return slices.Concat(proxies[first:], proxies[:first])
 }
 
-const (
-	sectionStart = "<!-- tunnel -->\n"
-	sectionEnd   = "<!-- /tunnel -->\n"
-)
+// sectionMarks stand around the section of a congestion control: what was measured under one says nothing of another.
+func sectionMarks(control string) (start, end string) {
+	return "<!-- tunnel, " + control + " -->\n", "<!-- /tunnel, " + control + " -->\n"
+}
 
 // writeSection puts text in the place of the file's section, or at its end.
-func writeSection(path string, text []byte) error {
+func writeSection(path, control string, text []byte) error {
 	old, err := os.ReadFile(path)
 	if err != nil && !os.IsNotExist(err) {
 		return err
@@ -132,10 +139,11 @@ func writeSection(path string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(path, replaceSection(old, text), 0o644)
+	return os.WriteFile(path, replaceSection(old, control, text), 0o644)
 }
 
-func replaceSection(old, text []byte) []byte {
+func replaceSection(old []byte, control string, text []byte) []byte {
+	sectionStart, sectionEnd := sectionMarks(control)
 	section := append(append([]byte(sectionStart), text...), sectionEnd...)
 	before, rest, found := bytes.Cut(old, []byte(sectionStart))
 	if !found {

@@ -44,11 +44,11 @@ func (r *results) add(l load, p *proxy, o *options) error {
 
 // write prints all as a section of Markdown.
 func (r *results) write(w io.Writer, o *options) {
-	fmt.Fprintf(w, "## Tunnels: a relay beside HAProxy and nginx\n\n")
+	fmt.Fprintf(w, "## Tunnels: a relay beside HAProxy and nginx, TCP under %s\n\n", congestion())
 	fmt.Fprintf(w, "`%s`, %s.\n", o.command(), time.Now().UTC().Format("2006-01-02"))
 	fmt.Fprintf(w, "Medians of the rounds, in which the proxies take turns, with the least and the most in brackets. Client, server and proxy share %d processors,\n", runtime.NumCPU())
 	fmt.Fprintf(w, "so absolute values say little; the last columns are sallyport's divided by the other's of the same rounds.\n")
-	fmt.Fprintf(w, "%s; %s; congestion control of all connections: %s.\n\n", kernel(), runtime.Version(), congestion())
+	fmt.Fprintf(w, "%s; %s.\n\n", kernel(), runtime.Version())
 	head, line := "| load | figure |", "| --- | --- |"
 	for _, p := range r.proxies {
 		head, line = head+" "+p.name+" |", line+" --- |"

@@ -93,11 +93,12 @@ func TestTable(t *testing.T) {
 }
 
 func TestReplaceSection(t *testing.T) {
-	old := []byte("# Results\n")
-	one := replaceSection(old, []byte("first\n"))
-	two := replaceSection(append(one, "after\n"...), []byte("second\n"))
-	want := "# Results\n" + sectionStart + "second\n" + sectionEnd + "after\n"
-	if !bytes.Equal(two, []byte(want)) {
-		t.Errorf("got %q, want %q", two, want)
+	text := []byte("# Results\n")
+	for _, add := range []struct{ control, text string }{{"bbr", "first\n"}, {"reno", "another\n"}, {"bbr", "second\n"}} {
+		text = replaceSection(text, add.control, []byte(add.text))
+	}
+	want := "# Results\n<!-- tunnel, bbr -->\nsecond\n<!-- /tunnel, bbr -->\n<!-- tunnel, reno -->\nanother\n<!-- /tunnel, reno -->\n"
+	if string(text) != want {
+		t.Errorf("got %q, want %q", text, want)
 	}
 }
