@@ -34,6 +34,7 @@ var loads = []load{
 	{"bulk, server to client", throughput, func(p *proxy, o *options) ([]float64, error) { return bulk(p, 'G', 1, o.size) }},
 	{"64 streams", throughput, func(p *proxy, o *options) ([]float64, error) { return bulk(p, 'S', 64, o.size) }},
 	{"connect, 64 bytes each way, close", []figure{{name: "rate", unit: "1/s"}, {name: "processor time", unit: "us each", lower: true, proxy: true}}, connects},
+	{"one byte and back beside a bulk stream", []figure{{name: "median", unit: "us", lower: true}, {name: "99 of 100 within", unit: "us", lower: true}}, latency},
 	{"idle connections", []figure{{name: "resident memory", unit: "bytes each", lower: true, proxy: true}}, idle},
 }
 
@@ -125,14 +126,19 @@ func open(p *proxy) (*net.TCPConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	buf := make([]byte, 64)
-	if _, err = conn.Write(buf); err == nil {
-		_, err = io.ReadFull(conn, buf)
-	}
-	if err != nil {
+	if err := echo(conn, make([]byte, 64)); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
+}
+
+// echo sends buf and reads as much back into it.
+func echo(conn *net.TCPConn, buf []byte) error {
+	if _, err := conn.Write(buf); err != nil {
+		return err
+	}
+	_, err := io.ReadFull(conn, buf)
+	return err
 }
 
 // settled is how long a proxy is left alone before its memory is looked at.

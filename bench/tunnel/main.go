@@ -1,10 +1,11 @@
 //go:build linux
 
 // Command tunnel measures sallyport's relay beside HAProxy and nginx, all of them in front of the same server, on
-// loopback, in turns: each load with each proxy, and then again. It prints a table and writes it to bench/RESULTS.md.
+// loopback, in turns: each load with each proxy, and then again. It prints a table and writes it to
+// bench/RESULTS.md.
 //
-// It needs haproxy and nginx with its stream module (Debian: apt-get install haproxy nginx libnginx-mod-stream) and
-// leaves out, saying so, whichever is not there.
+// It needs haproxy and nginx with its stream module, which peers.sh installs on Debian, and leaves out, saying so,
+// whichever is not there.
 package main
 
 import (
@@ -15,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -43,8 +45,10 @@ type options struct {
 	out    string
 }
 
-// spare are the descriptors that a proxy needs beside two for each client: those of pipes, above all.
-const spare = 2100
+const (
+	pipes = 200 // for HAProxy, which reserves two descriptors for each: 64 streams have use for 128
+	spare = 600 // descriptors that a proxy needs beside two for each client, those of pipes above all
+)
 
 func run(ctx context.Context) error {
 	var o options
@@ -54,9 +58,12 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.idle, "idle", 10_000, "idle connections")
 	flag.DurationVar(&o.time, "time", 3*time.Second, "how long connections are made and closed")
 	flag.IntVar(&o.cores, "cores", 1, "threads of each proxy")
-	flag.StringVar(&o.only, "only", "", "the loads to run, by the beginning of their names")
-	flag.StringVar(&o.out, "out", "bench/RESULTS.md", "the file that the section on tunnels is written to")
+	flag.StringVar(&o.only, "only", "", "the loads to run, by the beginning of their names; the table is then only printed, unless there is -out")
+	flag.StringVar(&o.out, "out", "", "the file whose section on tunnels is written (default bench/RESULTS.md)")
 	flag.Parse()
+	if o.out == "" && o.only == "" {
+		o.out = "bench/RESULTS.md"
+	}
 	o.size = int64(gib * (1 << 30))
 
 	if most := (raiseLimit() - spare) / 2; o.idle > most {
@@ -92,7 +99,7 @@ func run(ctx context.Context) error {
 			if !strings.HasPrefix(l.name, o.only) {
 				continue
 			}
-			for _, p := range proxies {
+			for _, p := range turn(proxies, round) {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
@@ -106,16 +113,25 @@ func run(ctx context.Context) error {
 	var text bytes.Buffer
 	results.write(&text, &o)
 	fmt.Print(text.String())
-	return writeSection(o.out, text.Bytes())
+	if o.out == "" {
+		return nil
+	}
+	return writeSection(o.out, congestion(), text.Bytes())
 }
 
-const (
-	sectionStart = "<!-- tunnel -->\n"
-	sectionEnd   = "<!-- /tunnel -->\n"
-)
+// turn is the order of a round: each begins with another proxy, so that none always has the same one before it.
+func turn(proxies []*proxy, round int) []*proxy {
+	first := round % len(proxies)
+	return slices.Concat(proxies[first:], proxies[:first])
+}
+
+// sectionMarks stand around the section of a congestion control: what was measured under one says nothing of another.
+func sectionMarks(control string) (start, end string) {
+	return "<!-- tunnel, " + control + " -->\n", "<!-- /tunnel, " + control + " -->\n"
+}
 
 // writeSection puts text in the place of the file's section, or at its end.
-func writeSection(path string, text []byte) error {
+func writeSection(path, control string, text []byte) error {
 	old, err := os.ReadFile(path)
 	if err != nil && !os.IsNotExist(err) {
 		return err
@@ -123,10 +139,11 @@ func writeSection(path string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(path, replaceSection(old, text), 0o644)
+	return os.WriteFile(path, replaceSection(old, control, text), 0o644)
 }
 
-func replaceSection(old, text []byte) []byte {
+func replaceSection(old []byte, control string, text []byte) []byte {
+	sectionStart, sectionEnd := sectionMarks(control)
 	section := append(append([]byte(sectionStart), text...), sectionEnd...)
 	before, rest, found := bytes.Cut(old, []byte(sectionStart))
 	if !found {

@@ -45,7 +45,7 @@ func haproxy(dir, backend string, o *options) (*proxy, error) {
 	config := fmt.Sprintf(`global
     nbthread %d
     maxconn %d
-    maxpipes 1000
+    maxpipes %d
     tune.pipesize 1048576
 defaults
     mode tcp
@@ -58,7 +58,7 @@ listen relay
     bind %s
     maxconn %d
     server backend %s
-`, o.cores, o.idle+20, address, o.idle+20, backend)
+`, o.cores, o.idle+20, pipes, address, o.idle+20, backend)
 	file, err := write(dir, "haproxy.cfg", config)
 	if err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ stream {
     tcp_nodelay on;
     server { listen %s; proxy_pass %s; }
 }
-`, module, o.cores, dir, 2*o.idle+1000, 2*o.idle+1000, address, backend)
+`, module, o.cores, dir, 2*o.idle+spare, 2*o.idle+spare, address, backend)
 	file, err := write(dir, "nginx.conf", config)
 	if err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func find(name string) (string, error) {
 	if path := "/usr/sbin/" + name; exists(path) {
 		return path, nil
 	}
-	return "", fmt.Errorf("there is no %s here (Debian: apt-get install haproxy nginx libnginx-mod-stream)", name)
+	return "", fmt.Errorf("there is no %s here (bench/tunnel/peers.sh installs it on Debian)", name)
 }
 
 func exists(path string) bool {

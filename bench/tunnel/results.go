@@ -44,10 +44,11 @@ func (r *results) add(l load, p *proxy, o *options) error {
 
 // write prints all as a section of Markdown.
 func (r *results) write(w io.Writer, o *options) {
-	fmt.Fprintf(w, "## Tunnels: a relay beside HAProxy and nginx\n\n")
-	fmt.Fprintf(w, "`go run ./bench/tunnel -rounds %d -gib %g -idle %d -time %v -cores %d`, %s.\n", o.rounds, float64(o.size)/(1<<30), o.idle, o.time, o.cores, time.Now().UTC().Format("2006-01-02"))
+	fmt.Fprintf(w, "## Tunnels: a relay beside HAProxy and nginx, TCP under %s\n\n", congestion())
+	fmt.Fprintf(w, "`%s`, %s.\n", o.command(), time.Now().UTC().Format("2006-01-02"))
 	fmt.Fprintf(w, "Medians of the rounds, in which the proxies take turns, with the least and the most in brackets. Client, server and proxy share %d processors,\n", runtime.NumCPU())
-	fmt.Fprintf(w, "so absolute values say little; the last columns are sallyport's divided by the other's of the same rounds. %s.\n\n", kernel())
+	fmt.Fprintf(w, "so absolute values say little; the last columns are sallyport's divided by the other's of the same rounds.\n")
+	fmt.Fprintf(w, "%s; %s.\n\n", kernel(), runtime.Version())
 	head, line := "| load | figure |", "| --- | --- |"
 	for _, p := range r.proxies {
 		head, line = head+" "+p.name+" |", line+" --- |"
@@ -81,6 +82,15 @@ func (r *results) write(w io.Writer, o *options) {
 		}
 		fmt.Fprintf(w, "%s: %s; %s.\n\n```\n%s```\n\n", p.name, p.version, p.why, neutral(p.config))
 	}
+}
+
+// command repeats the run.
+func (o *options) command() string {
+	text := fmt.Sprintf("go run ./bench/tunnel -rounds %d -gib %g -idle %d -time %v -cores %d", o.rounds, float64(o.size)/(1<<30), o.idle, o.time, o.cores)
+	if o.only != "" {
+		text += fmt.Sprintf(" -only %q", o.only)
+	}
+	return text
 }
 
 // rivals are the proxies that sallyport is compared with.
@@ -154,5 +164,14 @@ func kernel() string {
 		}
 		text = append(text, byte(c))
 	}
-	return "Linux " + string(text) + ", " + runtime.Version()
+	return "Linux " + string(text)
+}
+
+// congestion is how TCP decides what it may send. What a bulk stream costs depends on it, several times over.
+func congestion() string {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/tcp_congestion_control")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(text))
 }

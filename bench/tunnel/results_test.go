@@ -5,6 +5,9 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -26,6 +29,19 @@ func TestMedianAndRatio(t *testing.T) {
 	}
 }
 
+func TestQuantile(t *testing.T) {
+	ten := []time.Duration{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
+	for _, c := range []struct {
+		sorted []time.Duration
+		q      float64
+		want   time.Duration
+	}{{ten, 0.5, 5}, {ten, 0.99, 10}, {ten, 0.9, 9}, {ten, 0, 1}, {ten, 1, 10}, {ten[:1], 0.5, 1}, {ten[:3], 0.5, 2}} {
+		if got := quantile(c.sorted, c.q); got != c.want {
+			t.Errorf("quantile(%v, %v): got %d, want %d", c.sorted, c.q, got, c.want)
+		}
+	}
+}
+
 func TestWhatProcessesUse(t *testing.T) {
 	stat := []byte("42 (a ) name) S 1 42 42 0 -1 4194560 100 0 0 0 250 150 7 8 20 0 1 0 100 1000 200")
 	if got := cpuTime(stat); got != 4*time.Second {
@@ -39,12 +55,50 @@ func TestWhatProcessesUse(t *testing.T) {
 	}
 }
 
+func TestRoundsBeginWithEachProxy(t *testing.T) {
+	a, b, c := &proxy{name: "a"}, &proxy{name: "b"}, &proxy{name: "c"}
+	all := []*proxy{a, b, c}
+	for round, want := range [][]*proxy{{a, b, c}, {b, c, a}, {c, a, b}, {a, b, c}} {
+		if got := turn(all, round); !slices.Equal(got, want) {
+			t.Errorf("round %d begins with %s, want %s", round, got[0].name, want[0].name)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	ours, theirs := &proxy{name: "sallyport", cmd: &exec.Cmd{}}, &proxy{name: "HAProxy", cmd: &exec.Cmd{}}
+	r := newResults([]*proxy{{name: "direct"}, theirs, ours})
+	fixed := func(v float64) load {
+		return load{name: "64 streams", figures: throughput, run: func(*proxy, *options) ([]float64, error) { return []float64{v, 1 / v}, nil }}
+	}
+	for round, v := range []float64{1, 2, 4} {
+		for i, p := range r.proxies {
+			// sallyport, the last, is twice as fast as HAProxy in each round
+			if err := r.add(fixed(v*float64(int(1)<<i)), p, &options{}); err != nil {
+				t.Fatalf("round %d: %v", round, err)
+			}
+		}
+	}
+	var text bytes.Buffer
+	r.write(&text, &options{only: "64"})
+	for _, want := range []string{
+		`-only "64"`,
+		"| 64 streams | throughput, GiB/s, more is better | 2.00 (1.00–4.00) | 4.00 (2.00–8.00) | 8.00 (4.00–16.0) | 2.00 |\n",
+		"| 64 streams | processor time, s/GiB, less is better | – | 0.25 (0.12–0.50) | 0.12 (0.06–0.25) | 0.50 |\n",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("the table lacks %q:\n%s", want, &text)
+		}
+	}
+}
+
 func TestReplaceSection(t *testing.T) {
-	old := []byte("# Results\n")
-	one := replaceSection(old, []byte("first\n"))
-	two := replaceSection(append(one, "after\n"...), []byte("second\n"))
-	want := "# Results\n" + sectionStart + "second\n" + sectionEnd + "after\n"
-	if !bytes.Equal(two, []byte(want)) {
-		t.Errorf("got %q, want %q", two, want)
+	text := []byte("# Results\n")
+	for _, add := range []struct{ control, text string }{{"bbr", "first\n"}, {"reno", "another\n"}, {"bbr", "second\n"}} {
+		text = replaceSection(text, add.control, []byte(add.text))
+	}
+	want := "# Results\n<!-- tunnel, bbr -->\nsecond\n<!-- /tunnel, bbr -->\n<!-- tunnel, reno -->\nanother\n<!-- /tunnel, reno -->\n"
+	if string(text) != want {
+		t.Errorf("got %q, want %q", text, want)
 	}
 }
