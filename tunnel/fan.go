@@ -84,8 +84,15 @@ func (s *fan) claim(f *flow) error {
 	return nil
 }
 
-// grab was done by claim, when the tunnel was started.
-func (s *fan) grab(*flow) error { return s.fault() }
+// grab was done by claim, when the tunnel was started. Now that it has begun, those that were closed by then are told.
+func (s *fan) grab(*flow) error {
+	for i := range s.targets {
+		if t := &s.targets[i]; t.at == nil && t.Done != nil {
+			t.Done(t.err)
+		}
+	}
+	return s.fault()
+}
 
 // put takes as much as the slowest target has room for, and of that not more than half of what a best-effort target may
 // lag, so that each has the time to write in between.

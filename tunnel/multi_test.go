@@ -350,8 +350,9 @@ func TestATeeNeverHoldsUpItsTunnel(t *testing.T) {
 		x.want(b, nil)
 		wg.Wait()
 		var lag, clean int
-		for range 2 {
+		for range 3 {
 			switch err := await(b, ends); {
+			case errors.Is(err, errCause):
 			case errors.Is(err, ErrLag), errors.Is(err, ErrLinger):
 				lag++
 			case err == nil:
