@@ -76,10 +76,10 @@ func (t *OneWay) Stop(cause error) {
 
 func (c *carry) ended(_ *flow, err error) {
 	if c.way.CloseSource {
-		shut(c.from, err)
+		shut(c.from, err, true)
 	}
 	if c.way.CloseTarget {
-		shut(c.sink.to, err)
+		shut(c.sink.to, err, false)
 	}
 	c.way.carry.Store(nil)
 	c.handBack()
@@ -92,12 +92,16 @@ func (c *carry) part(*flow)  {}
 func (c *carry) rested()     {}
 
 // shut closes vc at the end of a tunnel: in order after nil, and otherwise so that its peer does not take it for one.
-func shut(vc *VConn, err error) {
+// With own the caller is in a call of vc's own Handler.
+func shut(vc *VConn, err error, own bool) {
+	ask := askClose
+	if err != nil {
+		ask = askAbort
+	}
+	if own {
+		ask |= askOwn
+	}
 	h := vc.Lock()
 	defer h.Unlock()
-	if err == nil {
-		h.Close(nil)
-	} else {
-		h.Abort(err)
-	}
+	h.locked().shut(err, ask)
 }

@@ -196,7 +196,7 @@ func (s *fan) part(t *target, err error) {
 	s.buf.quit(t.at).send(nil)
 	t.To.out.yield(false).send(t.To)
 	if t.Close {
-		shut(t.To, err)
+		shut(t.To, err, false)
 	}
 	t.To.Reenable()
 	if t.Done != nil {

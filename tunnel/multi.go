@@ -112,7 +112,7 @@ func (t *OneWayMulti) ended(f *flow, err error) {
 		err = ErrNoTargets
 	}
 	if t.CloseSource {
-		shut(f.from, err)
+		shut(f.from, err, true)
 	}
 	f.handBack()
 	t.done(err)

@@ -22,7 +22,7 @@ func (s *Shard) order(vc *VConn, do func()) bool {
 
 // in is order, but calls do at once if this is a turn of the Shard already.
 func (s *Shard) in(vc *VConn, do func()) bool {
-	if s.turner.Load() == goroutine() {
+	if s.calling.Load() != nil && s.turner.Load() == goroutine() {
 		do()
 		return true
 	}
@@ -45,7 +45,7 @@ func (s *Shard) obey() {
 }
 
 func (s *Shard) carryOut(o deed) {
-	s.calling = o.vc
+	s.calling.Store(o.vc)
 	defer s.called(o.vc)
 	o.do()
 }

@@ -41,23 +41,23 @@ type Shard struct {
 	alarm   atomic.Bool // the timer has fired
 	stopped atomic.Bool // the context is done
 	turner  atomic.Uint64
+	calling atomic.Pointer[VConn] // whose Handler is called; set by the goroutine of Serve alone
 
 	// Of the goroutine of Serve alone.
-	calling *VConn   // whose Handler is called
-	count   uint32   // of turns
-	reads   []*VConn // to be read
-	writes  []*VConn // to be written to
-	again   []*VConn // scheduled, and had their pass in this turn
-	spare   []*VConn
-	clocks  clocks
-	due     []*clock
-	joint   []byte // where what a pump read is joined with what was kept
-	timer   *time.Timer
-	armed   int64 // for when the timer is set; 0: it is not
-	time    int64 // of the turn timeOf
-	timeOf  uint32
-	poll    *poll          // nil until the first connection under poll
-	pumps   sync.WaitGroup // goroutines of the connections under pump
+	count  uint32   // of turns
+	reads  []*VConn // to be read
+	writes []*VConn // to be written to
+	again  []*VConn // scheduled, and had their pass in this turn
+	spare  []*VConn
+	clocks clocks
+	due    []*clock
+	joint  []byte // where what a pump read is joined with what was kept
+	timer  *time.Timer
+	armed  int64 // for when the timer is set; 0: it is not
+	time   int64 // of the turn timeOf
+	timeOf uint32
+	poll   *poll          // nil until the first connection under poll
+	pumps  sync.WaitGroup // goroutines of the connections under pump
 }
 
 // NewShard returns a Shard. It does nothing until Serve, but connections can be given to it before.
@@ -224,7 +224,7 @@ func (s *Shard) push(vc *VConn) {
 
 // calls says whether the caller is in a call of vc's Handler by this Shard.
 func (s *Shard) calls(vc *VConn) bool {
-	return s.turner.Load() == goroutine() && s.calling == vc
+	return s.calling.Load() == vc && s.turner.Load() == goroutine() // the dear one last
 }
 
 // enter gives vc a slot, unless the Shard has ended.

@@ -248,7 +248,7 @@ func (s *Shard) call(vc *VConn, e event, p []byte, err error) (taken int) {
 	if h == nil || e != endOf && asked&askEnd != 0 || e == data && asked&askCloseRead != 0 {
 		return 0
 	}
-	s.calling = vc
+	s.calling.Store(vc)
 	defer s.called(vc)
 	switch e {
 	case data:
@@ -273,14 +273,14 @@ func (s *Shard) call(vc *VConn, e event, p []byte, err error) (taken int) {
 		if i, ok := h.(Idler); ok {
 			i.Idle(&vc.own)
 		} else {
-			s.calling = nil
+			s.calling.Store(nil)
 			abort(vc, ErrIdle)
 		}
 	case expired:
 		if x, ok := h.(Expirer); ok {
 			x.Expired(&vc.own)
 		} else {
-			s.calling = nil
+			s.calling.Store(nil)
 			abort(vc, ErrExpired)
 		}
 	}
@@ -289,7 +289,7 @@ func (s *Shard) call(vc *VConn, e event, p []byte, err error) (taken int) {
 
 // called ends a call. If the Handler panicked its connection is aborted, and it is told so as of anyone's abort.
 func (s *Shard) called(vc *VConn) {
-	s.calling = nil
+	s.calling.Store(nil)
 	v := recover()
 	if v == nil {
 		return

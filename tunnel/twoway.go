@@ -189,7 +189,7 @@ func (t *TwoWay) part(f *flow) {
 	}
 	t.mu.Unlock()
 	if f == &t.there && t.CloseFirst || f == &t.back && t.CloseSecond {
-		shut(f.from, err)
+		shut(f.from, err, true)
 	}
 	f.handBack()
 	if f == &t.back {

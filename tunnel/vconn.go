@@ -169,7 +169,7 @@ func (vc *VConn) shut(cause error, ask uint32) {
 		}
 		vc.cause = cause
 	}
-	if vc.shard.calls(vc) {
+	if ask&askOwn == 0 && vc.shard.calls(vc) {
 		ask |= askOwn
 	}
 	if ask&askAbort != 0 {
