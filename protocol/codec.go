@@ -77,6 +77,9 @@ type Traits struct {
 	// Echo is true if AppendNotice gives back more of the request than its ID, so that the
 	// request's body must be kept as long as a notice may still be needed.
 	Echo bool
+	// Joins is true if a client that repeats an open request, under the same ID, means the same one: it is answered once.
+	// If another one comes under that ID the client has given the first up. Otherwise both are Duplicate.
+	Joins bool
 	// JSON is true if the values of getters have a Raw that is JSON text, and Content is
 	// then the path of what a schema for one operation describes ("/params").
 	JSON    bool
@@ -209,7 +212,85 @@ type Carrying interface {
 // Sessioning is a Codec whose protocol has traffic of the connection itself, which
 // is answered where it arrives and never forwarded.
 type Sessioning interface {
-	// AppendReply appends the whole frame that answers m, of Kind Keepalive or SignOn.
+	// AppendReply appends the whole frame that answers m, of Kind Keepalive, SignOn or SignOff.
 	// If nothing is appended there is no answer.
 	AppendReply(dst []byte, m *Message) ([]byte, error)
+}
+
+// Greeting is a Codec that has something to say on each new connection to a backend before the first request, such as a
+// sign-on.
+type Greeting interface {
+	// AppendGreeting appends whole frames. The backend answers each with one frame.
+	AppendGreeting(dst []byte) (_ []byte, answers int)
+	// Greeted judges the answer to number i of them. An error ends the connection.
+	Greeted(i int, m *Message) error
+}
+
+// Matching is a Codec of messages that show more of what they belong to than an ID or their order: the second key.
+type Matching interface {
+	// Match judges m, a Response or Push that has come for req by ID, key or order. Req is nil if nothing is open. It may set
+	// m.More, m.Kind, and m.Memo, that of the backend's connection.
+	Match(req, m *Message) Match
+}
+
+// Match is what a Matching says of an answer.
+type Match uint8
+
+const (
+	// Answers: it is an answer to this request.
+	Answers Match = iota
+	// Unasked: it answers nothing, and was not meant to. The request is still open.
+	Unasked
+	// Foreign: it cannot be. Nothing that comes on this connection may be believed any more.
+	Foreign
+)
+
+// Keyed is a Codec whose requests name what they are about by keys, so that each of several backends can have a part of
+// all keys.
+type Keyed interface {
+	// Keys appends the keys of m to keys; they alias m. All is true of a request that is about every key.
+	Keys(m *Message, keys [][]byte) (_ [][]byte, all bool)
+	// Divides reports whether requests such as m, which has several keys, can be taken apart and their answers be joined.
+	Divides(m *Message) bool
+	// AppendPart appends the body of what m asks of those keys i for which owner[i] is part.
+	AppendPart(dst []byte, m *Message, owner []int, part int) ([]byte, error)
+	// Join appends the body of the answer to m, of whose keys i part owner[i] has answered with the body answers[owner[i]]:
+	// a backend's, or what AppendNotice has said in its place.
+	Join(dst []byte, m *Message, owner []int, answers [][]byte) ([]byte, error)
+}
+
+// Merging is a Codec whose reads can be answered from one another's results.
+type Merging interface {
+	// Range tells what m reads, if it does nothing else. If not, no read may pass it.
+	Range(m *Message) (Range, bool)
+	// AppendRead appends the body of a request under id for r.
+	AppendRead(dst []byte, r Range, id ID) ([]byte, error)
+	// AppendSlice appends, under id, the body of an answer to a read of part, out of m, which answers a read of whole. Part
+	// is within whole.
+	AppendSlice(dst []byte, m *Message, whole, part Range, id ID) ([]byte, error)
+	// Splits reports whether m, an answer to a read of several ranges at once, refuses them in a way in which each by
+	// itself might not be refused.
+	Splits(m *Message) bool
+}
+
+// Range is what a request reads: Count items from First on, of a Space in which at most Most can be read at once.
+type Range struct {
+	Space        uint64 // what the items are: those of different spaces have nothing in common
+	First, Count uint32
+	Most         uint32
+}
+
+// Policing is a Codec that has rules of its own, in notions that the general ones do not have.
+type Policing interface {
+	// Police judges m, a Request or OneWay that Decode has accepted. Nil lets it pass.
+	Police(m *Message) *Refusal
+}
+
+// Refusal is why a Policing does not let a message pass.
+type Refusal struct {
+	Class   Class
+	Cause   Cause
+	Reasons []Reason
+	// Observed is true of a rule that is only being tried out: it is counted and logged, and the message passes.
+	Observed bool
 }

@@ -1,5 +1,7 @@
 package protocol
 
+import "time"
+
 // Message is one whole unit of a protocol, decoded. It is a view: its slices alias
 // the frame that it was decoded from, or memory of its own that the next Decode
 // into the same Message uses again. Who keeps anything of it copies it.
@@ -25,6 +27,16 @@ type Message struct {
 	More bool
 	// Failed is true of a Response in which the backend itself reports an error.
 	Failed bool
+	// Memo is what the codec remembers of a connection between two of its messages. Who calls Decode sets it before to
+	// what was left there with the last message that was accepted, 0 at first.
+	Memo uint64
+	// Bind tells which connection to a backend a Request needs.
+	Bind Bind
+	// Holds is how much longer than others a Request may take to be answered; negative: as long as it likes.
+	Holds time.Duration
+	// Lane tells apart, of what one backend connection leads to, parts that can be slow or dead by themselves, such as the
+	// units behind a Modbus gateway. 0 in protocols without.
+	Lane uint32
 
 	// Spans is for the codec alone: where in Body the parts are that it found.
 	Spans []Span
@@ -68,6 +80,30 @@ func (d Direction) String() string {
 	return "backend"
 }
 
+// Bind tells which connection to a backend a request needs.
+type Bind uint8
+
+const (
+	// Any connection will do, with the requests of other clients before and behind it.
+	Any Bind = iota
+	// Alone is a request that holds up what is behind it: it has a connection alone until it is answered.
+	Alone
+	// Own is a request that changes its connection, or that needs one which was changed: the client keeps it.
+	Own
+	// Parting is Own, and once it is answered the connection is again as any other.
+	Parting
+)
+
+var bindNames = [...]string{"any", "alone", "own", "parting"}
+
+// String returns the name of b in lower case.
+func (b Bind) String() string {
+	if int(b) < len(bindNames) {
+		return bindNames[b]
+	}
+	return "invalid"
+}
+
 // Kind tells what a message is for.
 type Kind uint8
 
@@ -84,13 +120,17 @@ const (
 	Progress
 	// Keepalive says only that the peer lives.
 	Keepalive
-	// SignOn is traffic of the connection itself: sign-on, echo, sign-off.
+	// SignOn is traffic of the connection itself: sign-on, echo.
 	SignOn
+	// SignOff is the last that a client sends. It is answered as SignOn is, and then the connection is closed.
+	SignOff
+	// Push is what a backend sends unasked to the client whose own the connection is. On any other it is dropped.
+	Push
 	// Batch holds several messages; the codec's Batching takes it apart.
 	Batch
 )
 
-var kindNames = [...]string{"unknown", "request", "one-way", "response", "progress", "keepalive", "sign-on", "batch"}
+var kindNames = [...]string{"unknown", "request", "one-way", "response", "progress", "keepalive", "sign-on", "sign-off", "push", "batch"}
 
 // String returns the name of k in lower case.
 func (k Kind) String() string {
