@@ -18,13 +18,17 @@ import (
 // with the connection, and its successor shares nothing with it. It is the way back:
 // read Data first.
 type Backend struct {
-	up  *upstream
-	n   int     // of the upstream's connections
-	w   *worker // of its shard
-	vc  *tunnel.VConn
-	own *tunnel.Owner
-	way *tunnel.OneWay // to the backend
+	up      *upstream
+	owns    *owns // nil: it is shared
+	machine *machine
+	n       int     // of the upstream's connections
+	w       *worker // of its shard
+	vc      *tunnel.VConn
+	own     *tunnel.Owner
+	way     *tunnel.OneWay // to the backend
 
+	greets  greets
+	memo    uint64
 	resume  protocol.Resume
 	skip    int64 // bytes of a result that nobody wants
 	parts   []splitter.Part
@@ -34,7 +38,8 @@ type Backend struct {
 	left    int64 // of the output, when it was last looked at
 
 	ledger *Ledger
-	useful atomic.Bool // it has answered something
+	host   atomic.Pointer[Session] // whose own it is
+	useful atomic.Bool             // it has answered something
 	ended  chan struct{}
 	cause  error // why it ended; readable after ended
 
@@ -48,9 +53,10 @@ type Backend struct {
 	armed   bool
 }
 
-func newBackend(u *upstream, conn net.Conn, n int) *Backend {
+// newBackend makes a Backend of conn, for o or, if that is nil, for the pool.
+func newBackend(u *upstream, conn net.Conn, n int, o *owns) *Backend {
 	r := u.route
-	b := &Backend{up: u, n: n, w: r.workers[n%len(r.workers)], ended: make(chan struct{})}
+	b := &Backend{up: u, owns: o, n: n, w: r.workers[n%len(r.workers)], ended: make(chan struct{})}
 	var tickets uint64
 	if u.rewriter != nil {
 		tickets = u.codec.Traits().Tickets
@@ -59,13 +65,8 @@ func newBackend(u *upstream, conn net.Conn, n int) *Backend {
 	b.vc, b.own = b.w.shard.New(fmt.Sprintf("%s/%s#%d", r.conf.Name, u.conf.Name, n), conn, r.limits.Tunnel, b)
 	b.way = tunnel.NewOneWay(b.vc)
 	b.bundle.b = b
+	b.greets = newGreets(u.codec)
 	return b
-}
-
-// start lets requests in.
-func (b *Backend) start() {
-	b.vc.Reenable()
-	b.up.route.pool.add(b)
 }
 
 // Data sends each result in p to the client that asked for it.
@@ -135,8 +136,12 @@ func (b *Backend) wake() {
 func (b *Backend) frame(frame []byte) error {
 	m := &b.w.answer
 	m.Reset()
+	m.Memo = b.memo
 	if err := b.up.codec.Decode(protocol.FromBackend, frame, m); err != nil {
 		return fmt.Errorf("the backend's answer: %w", err)
+	}
+	if b.greets.open > 0 {
+		return b.greet(m)
 	}
 	if m.Kind != protocol.Batch {
 		return b.result(m)
@@ -165,6 +170,9 @@ func (b *Backend) result(m *protocol.Message) error {
 	case protocol.Response, protocol.Progress:
 	case protocol.Keepalive, protocol.SignOn:
 		return b.reply(m)
+	case protocol.Push:
+		b.push(m)
+		return nil
 	default:
 		r.counters.unasked.Add(1)
 		return nil
@@ -184,6 +192,7 @@ func (b *Backend) result(m *protocol.Message) error {
 		b.up.breaker.succeeded()
 	}
 	b.strikes = 0
+	b.memo = m.Memo
 	b.up.rx.Add(1)
 	if m.Kind == protocol.Progress {
 		if x.session.wait(x, b.w) {
@@ -209,7 +218,11 @@ func (b *Backend) result(m *protocol.Message) error {
 	if r.results {
 		b.copy(x, m)
 	}
+	s, parts := x.session, final && x.parts
 	b.deliver(x, out, final)
+	if parts {
+		b.part(s)
+	}
 	return nil
 }
 
@@ -329,7 +342,7 @@ func (b *Backend) Room(*tunnel.Owner) {}
 // outcome unknown, the others may be sent again later.
 func (b *Backend) lose(cause error) {
 	r := b.up.route
-	alone := r.pool.remove(b)
+	alone := b.leavePool()
 	b.sendMu.Lock()
 	if b.stopped {
 		b.sendMu.Unlock()
@@ -352,7 +365,14 @@ func (b *Backend) lose(cause error) {
 	}
 	b.cause = cause
 	close(b.ended)
+	if b.owns != nil {
+		b.owns.remove(b)
+		b.orphan()
+	}
 }
+
+// leavePool reports whether somebody had b alone in the pool.
+func (b *Backend) leavePool() bool { return b.owns == nil && b.up.pool.remove(b) }
 
 // shut closes the connection, for good, and returns how many bytes have left. Nothing
 // that breaks off looks like an orderly end.
@@ -370,7 +390,14 @@ func (b *Backend) shut(cause error, alone bool) (sent int64) {
 // done gives the place of an exchange back.
 func (b *Backend) done() {
 	b.up.pending.Add(-1)
-	b.up.route.pool.release(b)
+	b.release()
+}
+
+// release gives a place back that was taken and not used.
+func (b *Backend) release() {
+	if b.owns == nil {
+		b.up.pool.release(b)
+	}
 }
 
 // end gives x a final notice in place of a result. Its place must have been given back.

@@ -94,9 +94,9 @@ func (s *Session) carried(own *tunnel.Owner, b *Backend, left int64, answered bo
 	if err == nil {
 		b.up.link(b, backendCarried)
 		b.answerFromNow()
-		r.pool.share(b)
+		b.up.pool.share(b)
 		if !answered {
-			r.pool.release(b)
+			b.up.pool.release(b)
 		}
 		return
 	}

@@ -133,7 +133,7 @@ func (b *Backend) free(s *Session, cause error) {
 // Nobody is sent here meanwhile, as he would have to wait for that client.
 func (b *Backend) bring(own *tunnel.Owner, x *exchange, head []byte, rest int64, final bool) {
 	r := b.up.route
-	r.pool.shun(b, true)
+	b.up.pool.shun(b, true)
 	r.counters.carried.Add(1)
 	b.up.link(b, backendCarry)
 	own.SetIdle(r.timeouts.Frame)
@@ -172,7 +172,7 @@ func (b *Backend) brought(own *tunnel.Owner, x *exchange, left int64, final bool
 		return
 	}
 	b.up.link(b, backendCarried)
-	r.pool.shun(b, false)
+	b.up.pool.shun(b, false)
 }
 
 // queued returns how many bytes wait for the backend.

@@ -136,6 +136,8 @@ type BackendConfig struct {
 	Codec protocol.Codec
 	// Connections is how many are kept open; 2.
 	Connections int
+	// Own is the number of connections beside these that clients may have to themselves, for requests that need that; 64.
+	Own int
 	// InFlight is the number of requests open on one connection; 64. It is 1 in mode Exclusive.
 	InFlight int
 	// Batch sends requests together.
@@ -175,6 +177,8 @@ const (
 	RoundRobin Balance = iota
 	// LeastInFlight takes the one with the fewest requests open.
 	LeastInFlight
+	// ByKey gives each backend a part of all keys. The codec must be Keyed.
+	ByKey
 )
 
 // ParseBalance returns the Balance that is called name in a configuration.
@@ -184,6 +188,8 @@ func ParseBalance(name string) (Balance, bool) {
 		return RoundRobin, true
 	case "least-in-flight":
 		return LeastInFlight, true
+	case "key":
+		return ByKey, true
 	}
 	return 0, false
 }
@@ -254,6 +260,9 @@ func (r *Route) check(bad func(field, format string, args ...any)) {
 func (r *Route) checkExchange(bad func(field, format string, args ...any)) {
 	traits := r.Codec.Traits()
 	mode := r.mode()
+	if _, ok := r.Codec.(protocol.Keyed); r.Balance == ByKey && !ok {
+		bad("balance", "the requests of %s have no keys", traits.Name)
+	}
 	if !traits.Can(mode) {
 		bad("mode", "%s cannot match results by %s; it can by %s", traits.Name, mode, modeList(traits.Modes))
 	}
@@ -372,7 +381,7 @@ func (b *BackendConfig) checkExchange(r *Route, bad func(field, format string, a
 		field string
 		v     int
 	}{
-		{"connections", b.Connections}, {"in_flight", b.InFlight}, {"batch.max", b.Batch.Max},
+		{"connections", b.Connections}, {"own", b.Own}, {"in_flight", b.InFlight}, {"batch.max", b.Batch.Max},
 		{"strikes", b.Strikes},
 	} {
 		if limit.v < 0 {
@@ -450,6 +459,7 @@ func (t Timeouts) withDefaults() Timeouts {
 func (b BackendConfig) withDefaults(r *Route) BackendConfig {
 	b.Codec = b.codec(r)
 	def(&b.Connections, 2)
+	def(&b.Own, 64)
 	b.InFlight = b.inFlight(r)
 	def(&b.Batch.Max, 1)
 	def(&b.Strikes, 100)

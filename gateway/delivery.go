@@ -13,6 +13,9 @@ import (
 func (s *Session) deliver(x *exchange, out []byte, final bool, e event) bool {
 	r := s.route
 	c := &r.counters
+	if x.divided() {
+		return final && s.deliverPart(x, out, e)
+	}
 	if final {
 		c.inFlight.Add(-1)
 	}
@@ -91,6 +94,10 @@ func (s *Session) finishMember(h *tunnel.Held, x *exchange, body []byte, final b
 // settle is the end of an exchange that is on the desk and never reached a backend.
 func (s *Session) settle(x *exchange, out []byte) {
 	s.w.out = out[:0]
+	if x.divided() {
+		s.deliverPart(x, out, fail)
+		return
+	}
 	h := s.vc.Lock()
 	defer h.Unlock()
 	x.fire(fail)

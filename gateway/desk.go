@@ -16,6 +16,8 @@ type desk struct {
 	lies        int                  // all that lies here, answered or not
 	bytes       int                  // of answers that wait for their turn
 	waits       bool                 // a request waits for room, and is not here yet
+	own         *Backend             // that is the client's alone
+	bound       bool                 // it has changed that for its later requests
 	carrier     *Backend             // that brings a great result
 	waiting     []*Backend           // that want to bring one too
 	draining    bool                 // nothing more is taken; closed when nothing is open

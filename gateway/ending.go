@@ -27,7 +27,7 @@ func (s *Session) Tick(own *tunnel.Owner, now time.Time) {
 		own.Wake(s.due)
 	}
 	if s.held.on && s.held.notice == nil {
-		if now.Before(s.held.until) {
+		if s.held.until.IsZero() || now.Before(s.held.until) {
 			own.Wake(s.held.until)
 		} else {
 			s.vc.Reenable() // the frame is offered again, and hears Later
@@ -57,7 +57,7 @@ func (s *Session) waits(now time.Time) (next time.Time) {
 
 // Idle closes a client without traffic, but not while a request of it is open.
 func (s *Session) Idle(*tunnel.Owner) {
-	if n, _ := s.open(nil); n > 0 || s.held.on {
+	if s.look(nil); s.open > 0 || s.held.on {
 		return
 	}
 	s.route.counters.limits[limitIdle].Add(1)
@@ -74,7 +74,7 @@ func (s *Session) End(_ *tunnel.Owner, err error) {
 		s.route.counters.cut.Add(1)
 		s.due = time.Time{}
 	}
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) && !s.blocks() {
 		s.finishUp()
 		return
 	}
@@ -82,6 +82,18 @@ func (s *Session) End(_ *tunnel.Owner, err error) {
 		err = nil // we closed it ourselves, when the last answer was out
 	}
 	s.close(err)
+}
+
+// blocks reports whether the client waits for something that may never happen. What it then takes would be lost.
+func (s *Session) blocks() bool {
+	h := s.vc.Lock()
+	defer h.Unlock()
+	for x := s.desk.first; x != nil; x = x.next {
+		if x.holds != 0 && !x.done {
+			return true
+		}
+	}
+	return false
 }
 
 // finishUp takes nothing more, and closes the client when everything is answered.
@@ -152,5 +164,6 @@ func (s *Session) leave(cause error) {
 		s.route.counters.refused.Add(1) // it was never passed on, and the client is gone
 	}
 	s.unhold()
+	s.evict(errOwnerLeft)
 	s.route.leave(s, cause)
 }

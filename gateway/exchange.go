@@ -22,6 +22,10 @@ type exchange struct {
 	hash    uint64      // of id
 	began   time.Time
 
+	bind  protocol.Bind
+	holds time.Duration // how much longer than others it may take
+	parts bool          // after it the client needs no connection of its own any more
+
 	gather *gather // the batch that it is a member of, or nil
 	slot   int     // its place there
 
@@ -34,11 +38,16 @@ type exchange struct {
 	from, to   int64     // where it stands in the output of its backend connection, if alone
 }
 
-// gather is a client's batch that was taken apart, and what its answer will be framed with.
+// gather is a client's batch that was taken apart, or a request whose keys lie with several backends, and what its
+// answer will be framed with.
 type gather struct {
 	splitter.Gather
-	head []byte
+	head     []byte
+	division *division // nil: a batch
 }
+
+// divided reports whether x is one of the parts of a request, which stands on the desk in their place.
+func (x *exchange) divided() bool { return x.gather != nil && x.gather.division != nil }
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
@@ -46,6 +55,7 @@ var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 func newExchange(s *Session, m *protocol.Message, g *gather, now time.Time) *exchange {
 	x := exchanges.Get().(*exchange)
 	x.session, x.gather, x.began = s, g, now
+	x.bind, x.holds, x.parts = m.Bind, m.Holds, m.Bind == protocol.Alone || m.Bind == protocol.Parting
 	x.state = exchangeMachine.step(received, verify)
 	x.id = append(x.id[:0], m.ID...)
 	x.head = append(x.head[:0], m.Head...)

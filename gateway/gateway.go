@@ -104,6 +104,7 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	var dialers, acceptors, mirrors sync.WaitGroup
 	for _, r := range g.routes {
 		for _, u := range r.upstreams {
+			u.owns.dialing = dialCtx
 			for n := range u.conf.Connections {
 				dialers.Go(func() { u.keep(dialCtx, n) })
 			}
@@ -125,6 +126,11 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	g.drain()
 	stopDialing() // the backends' connections fail what is still open, and close
 	dialers.Wait()
+	for _, r := range g.routes {
+		for _, u := range r.upstreams {
+			u.owns.close()
+		}
+	}
 	for _, r := range g.relays {
 		r.stop()
 		r.dials.Wait()

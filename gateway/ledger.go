@@ -72,6 +72,9 @@ const (
 	slotGrave
 )
 
+// ages is longer than anybody waits.
+const ages = 100 * 365 * 24 * time.Hour
+
 // restBetween is about how many other tickets are given before one is given again, where
 // there are that many: a doubled answer that comes late must not find its successor.
 const restBetween = 1 << 20
@@ -119,7 +122,10 @@ func (l *Ledger) add(x *exchange, key protocol.ID, now time.Time) (ticket uint64
 		return 0, errLedgerFull
 	}
 	s := &l.slots[i]
-	s.x, s.state, s.deadline = x, slotOpen, now.Add(l.timeout)
+	s.x, s.state, s.deadline = x, slotOpen, now.Add(l.timeout).Add(x.holds)
+	if x.holds < 0 {
+		s.deadline = now.Add(ages)
+	}
 	s.ticket = l.ticket(i, s.generation)
 	if l.mode == protocol.Key {
 		s.key = string(key)

@@ -1,6 +1,9 @@
 package gateway
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // pool is every backend connection of a route that is ready, with the places that are
 // free on each, and the clients that wait for one. A place is granted to a client that
@@ -9,8 +12,15 @@ import "sync"
 //
 // A request whose body is carried has a connection alone: one is emptied for it, which
 // the others go round. They keep at least one, if there are two.
+//
+// Where a client pairs answers by order it may mean its requests to be carried out in that order too: as long as it has
+// any open, the next go to the same connection, its home.
 type pool struct {
 	balance Balance
+	n       int     // of the route's pools
+	owns    []*owns // of the upstreams
+	inns    atomic.Uint32
+	ordered bool
 
 	mu    sync.Mutex
 	ready []*Backend
@@ -30,6 +40,7 @@ type seat struct {
 	alone      bool // it wants a connection alone
 	emptied    *Backend
 	granted    *Backend
+	home       *Backend // of those it waits for the only one, if it is not nil
 	prev, next *Session
 }
 
@@ -48,8 +59,8 @@ func (p *place) open(limit int) bool {
 
 // acquire takes a place on a connection for s, or all of one. If there is none s waits,
 // and is reenabled when one was granted to it, which the next acquire returns. It is down
-// if there is no backend to wait for.
-func (p *pool) acquire(s *Session, alone bool) (b *Backend, down bool) {
+// if there is no backend to wait for. Home, if it is not nil and not gone, is where s must go.
+func (p *pool) acquire(s *Session, alone bool, home *Backend) (b *Backend, down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if b := s.seat.granted; b != nil {
@@ -58,6 +69,9 @@ func (p *pool) acquire(s *Session, alone bool) (b *Backend, down bool) {
 			return b, false
 		}
 	}
+	if home != nil && home.gone {
+		home = nil
+	}
 	if len(p.ready) == 0 && p.up == 0 {
 		reenable(p.unseat(s))
 		return nil, true
@@ -65,7 +79,7 @@ func (p *pool) acquire(s *Session, alone bool) (b *Backend, down bool) {
 	if s.seat.waiting {
 		return nil, false
 	}
-	s.seat.alone = alone
+	s.seat.alone, s.seat.home = alone, home
 	if alone {
 		p.soles.push(s)
 		reenable(p.empty(nil))
@@ -73,7 +87,12 @@ func (p *pool) acquire(s *Session, alone bool) (b *Backend, down bool) {
 		s.seat.granted = nil
 		return b, false
 	}
-	if p.queue.first == nil {
+	if home != nil {
+		if home.open(home.up.conf.InFlight) { // then nobody waits who may go there
+			home.taken++
+			return home, false
+		}
+	} else if p.ordered || p.queue.first == nil {
 		if b := p.choose(s); b != nil {
 			b.taken++
 			return b, false
@@ -81,6 +100,15 @@ func (p *pool) acquire(s *Session, alone bool) (b *Backend, down bool) {
 	}
 	p.queue.push(s)
 	return nil, false
+}
+
+// next returns the first that waits and may go to b.
+func (p *pool) next(b *Backend) *Session {
+	s := p.queue.first
+	for s != nil && s.seat.home != nil && s.seat.home != b {
+		s = s.seat.next
+	}
+	return s
 }
 
 // choose returns a connection with a free place, one of the client's own shard if
@@ -113,7 +141,7 @@ func (p *pool) release(b *Backend) {
 		return
 	}
 	b.taken--
-	if s := p.queue.first; s != nil && p.soles.first == nil && b.sole == nil && b.taken == b.up.conf.InFlight-1 && b.open(b.up.conf.InFlight) {
+	if s := p.next(b); s != nil && p.soles.first == nil && b.sole == nil && b.taken == b.up.conf.InFlight-1 && b.open(b.up.conf.InFlight) {
 		p.grant(s, b) // the usual case, without a list
 		p.mu.Unlock()
 		s.vc.Reenable()
@@ -134,15 +162,18 @@ func (p *pool) fill(b *Backend, woken []*Session) []*Session {
 		}
 		return woken
 	}
-	for p.queue.first != nil && b.open(b.up.conf.InFlight) {
-		s := p.queue.first
+	for b.open(b.up.conf.InFlight) {
+		s := p.next(b)
+		if s == nil {
+			break
+		}
 		p.grant(s, b)
 		woken = append(woken, s)
 	}
 	return p.empty(woken)
 }
 
-// grant takes a place on b for the first that waits.
+// grant takes a place on b for s, who waits.
 func (p *pool) grant(s *Session, b *Backend) {
 	p.queue.remove(s)
 	b.taken++
@@ -258,9 +289,26 @@ func (p *pool) remove(b *Backend) (alone bool) {
 		}
 	}
 	down := append(p.empty(nil), p.giveUp()...)
+	down = append(down, p.evict(b)...)
 	p.mu.Unlock()
 	reenable(down)
 	return alone
+}
+
+// evict finds other places for those who wait for b only. Their requests there have failed by the time that they look.
+func (p *pool) evict(b *Backend) (woken []*Session) {
+	if !p.ordered {
+		return nil
+	}
+	for s := p.queue.first; s != nil; s = s.seat.next {
+		if s.seat.home == b {
+			s.seat.home = nil
+		}
+	}
+	for _, o := range p.ready {
+		woken = p.fill(o, woken)
+	}
+	return woken
 }
 
 // circuit says that an upstream's circuit was opened or closed.

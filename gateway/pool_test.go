@@ -68,7 +68,7 @@ func (m *seats) client(t *rapid.T) *Session {
 
 func (m *seats) acquire(t *rapid.T) {
 	s := m.client(t)
-	b, down := m.pool.acquire(s, false)
+	b, down := m.pool.acquire(s, false, nil)
 	if was := m.granted[s]; was != nil {
 		delete(m.granted, s)
 		if b != was || down {
@@ -261,7 +261,7 @@ func TestAddAfterRemoveGivesNoPlaces(t *testing.T) {
 	b := m.backend(1)
 	m.pool.remove(b)
 	m.pool.add(b)
-	if got, down := m.pool.acquire(m.clients[0], false); got != nil || down {
+	if got, down := m.pool.acquire(m.clients[0], false, nil); got != nil || down {
 		t.Errorf("got a place: %v, down: %v, want to wait", got != nil, down)
 	}
 }
@@ -277,7 +277,7 @@ func TestAcquirePrefersTheOwnShard(t *testing.T) {
 		if i >= 3 {
 			want = far
 		}
-		if got, _ := m.pool.acquire(m.clients[0], false); got != want {
+		if got, _ := m.pool.acquire(m.clients[0], false, nil); got != want {
 			t.Errorf("place %d: got one on the wrong connection", i)
 		}
 	}
@@ -290,7 +290,7 @@ func TestRoundRobinTakesOneAfterTheOther(t *testing.T) {
 	}
 	seen := map[*Backend]int{}
 	for range 3 {
-		b, _ := m.pool.acquire(m.clients[0], false)
+		b, _ := m.pool.acquire(m.clients[0], false, nil)
 		seen[b]++
 	}
 	if len(seen) != 3 {
@@ -309,7 +309,7 @@ func TestPoolOfManyGoroutines(t *testing.T) {
 	for _, s := range m.clients {
 		wg.Go(func() {
 			for range 2000 {
-				if b, _ := m.pool.acquire(s, false); b != nil {
+				if b, _ := m.pool.acquire(s, false, nil); b != nil {
 					m.pool.release(b)
 				} else {
 					runtime.Gosched()

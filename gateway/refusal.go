@@ -33,6 +33,24 @@ func (s *Session) refuse(m *protocol.Message, g *gather, n *protocol.Notice) boo
 	return s.say(m, g, n)
 }
 
+// police asks the codec's own rules.
+func (s *Session) police(m *protocol.Message) *protocol.Notice {
+	if s.route.policing == nil {
+		return nil
+	}
+	ref := s.route.policing.Police(m)
+	switch {
+	case ref == nil:
+		return nil
+	case ref.Observed:
+		s.route.wouldRefuse(s, ref)
+		return nil
+	}
+	n := s.notice(ref.Class, ref.Cause)
+	n.Reasons = ref.Reasons
+	return n
+}
+
 // failure makes a notice of what a Validator found.
 func (s *Session) failure(err error) *protocol.Notice {
 	f, ok := errors.AsType[*validate.Failure](err)

@@ -54,6 +54,17 @@ func (r *route) refused(s *Session, m *protocol.Message, n *protocol.Notice) {
 	r.logger.WithFields(fields).Info("refused")
 }
 
+// wouldRefuse counts and logs what a rule of the codec that is only tried out would have refused.
+func (r *route) wouldRefuse(s *Session, ref *protocol.Refusal) {
+	r.counters.observed.Add(1)
+	if r.logger == nil || len(ref.Reasons) == 0 || !r.logger.Logger.IsLevelEnabled(logrus.InfoLevel) {
+		return
+	}
+	first := &ref.Reasons[0]
+	r.logger.WithFields(logrus.Fields{"peer": s.peer, "class": ref.Class.String(), "path": first.Path, "rule": first.Rule,
+		"want": first.Want, "got": first.Got}).Info("would be refused")
+}
+
 // passed logs a request that was verified and passed on: its size and kind, no value.
 func (r *route) passed(s *Session, m *protocol.Message) {
 	if r.logger != nil {

@@ -23,32 +23,38 @@ type route struct {
 	codec     protocol.Codec
 	batching  protocol.Batching // nil: there are no batches
 	carrying  protocol.Carrying // nil: nothing is carried
+	keyed     protocol.Keyed    // nil: every backend can answer everything
+	policing  protocol.Policing // nil: the codec has no rules of its own
 	splitter  splitter.Splitter // nil: there are no batches
 	ordered   bool              // a client pairs answers by order
 	echo      bool              // notices give back more of the request than its ID
 	workers   []*worker         // one for each shard
 	upstreams []*upstream
 	mirrors   []*mirror
-	results   bool // a mirror wants them
-	pool      pool
+	results   bool    // a mirror wants them
+	pools     []*pool // one, or with ByKey one for each upstream
 	counters  counters
 }
 
 // worker is what the handlers of one route share on one shard: memory that is good until
 // the next of them is called.
 type worker struct {
-	shard   *tunnel.Shard
-	checker validate.Validator
-	request protocol.Message // from a client
-	answer  protocol.Message // from a backend
-	echo    protocol.Message // a request that a notice is about
-	parts   []splitter.Part
-	notice  protocol.Notice
-	out     []byte
-	ticket  []byte
-	copies  [][]byte   // for each mirror
-	rooms   int        // of the first so many mirrors, those that are required have room for theirs
-	touched []*Backend // that got something in this call
+	shard    *tunnel.Shard
+	checker  validate.Validator
+	request  protocol.Message // from a client
+	answer   protocol.Message // from a backend
+	echo     protocol.Message // a request that a notice is about
+	parts    []splitter.Part
+	part     protocol.Message // of a request that is divided
+	partBody []byte
+	keys     [][]byte
+	turns    int
+	notice   protocol.Notice
+	out      []byte
+	ticket   []byte
+	copies   [][]byte   // for each mirror
+	rooms    int        // of the first so many mirrors, those that are required have room for theirs
+	touched  []*Backend // that got something in this call
 }
 
 func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
@@ -58,6 +64,10 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 	r.batching, _ = r.codec.(protocol.Batching)
 	if conf.carries() {
 		r.carrying, _ = r.codec.(protocol.Carrying)
+	}
+	r.policing, _ = r.codec.(protocol.Policing)
+	if conf.Balance == ByKey && len(conf.Backends) > 1 {
+		r.keyed, _ = r.codec.(protocol.Keyed)
 	}
 	traits := r.codec.Traits()
 	r.ordered, r.echo = traits.Ordered, traits.Echo
@@ -69,10 +79,13 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 		}
 		r.workers = append(r.workers, w)
 	}
-	r.pool.balance = conf.Balance
-	r.pool.up = len(conf.Backends)
-	for _, b := range conf.Backends {
-		r.upstreams = append(r.upstreams, newUpstream(r, b.withDefaults(&conf)))
+	for i, b := range conf.Backends {
+		if i == 0 || conf.Balance == ByKey {
+			r.pools = append(r.pools, &pool{balance: conf.Balance, n: i, ordered: r.ordered})
+		}
+		p := r.pools[len(r.pools)-1]
+		p.up++
+		r.upstreams = append(r.upstreams, newUpstream(r, p, b.withDefaults(&conf)))
 	}
 	for _, m := range conf.Mirrors {
 		r.mirrors = append(r.mirrors, newMirror(r, m.withDefaults(&conf)))
@@ -85,6 +98,12 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 type passAll struct{}
 
 func (passAll) Validate(*protocol.Message) error { return nil }
+
+// turn counts up.
+func (w *worker) turn() int {
+	w.turns = (w.turns + 1) & (1<<30 - 1)
+	return w.turns
+}
 
 // touch notes that b got something, flush has it written.
 func (w *worker) touch(b *Backend) {
@@ -115,6 +134,9 @@ func (r *route) admit(conn net.Conn) {
 		return
 	}
 	s.state = sessionMachine.step(greeting, admit)
+	if r.ordered {
+		s.homes = make([]*Backend, len(r.pools))
+	}
 	var own *tunnel.Owner
 	s.vc, own = s.w.shard.New(r.conf.Name+" "+peer, conn, r.limits.Queue, s)
 	if r.timeouts.Idle > 0 {

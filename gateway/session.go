@@ -25,13 +25,23 @@ type Session struct {
 	due     time.Time // when the frame that has begun must be whole; zero: none has
 	strikes int       // refusals in a row
 	held    held
-	said    bool // something was put for the client in this call
-	over    bool // the desk was found closed: what is left of this call is to leave
-	judging bool // a request was received, and is neither refused nor passed on
+	memo    uint64     // of the codec
+	at      *pool      // where it has asked for a place
+	inn     *owns      // where it has asked for a connection of its own
+	home    *pool      // where the last request went
+	homes   []*Backend // for each pool, where its open requests went last; nil if their order means nothing
+	private bool       // the last request went to its own connection
+	apart   bool       // and nothing may follow that before it is answered
+	off     bool       // the client has said that it leaves: what still comes is not looked at
+	open    int        // requests, when it was last looked
+	said    bool       // something was put for the client in this call
+	over    bool       // the desk was found closed: what is left of this call is to leave
+	judging bool       // a request was received, and is neither refused nor passed on
 	count   struct{ received, refused uint64 }
 
 	desk desk // guarded by vc
 	seat seat // guarded by the pool
+	wish wish // guarded by the owns
 }
 
 // held is the request that a Session could not pass on for lack of room: its frame is
@@ -40,6 +50,7 @@ type held struct {
 	on       bool
 	member   int       // of the batch: those before it are done with
 	gather   *gather   // of the batch
+	division *division // of a request that goes to several backends
 	verified bool      // the request was judged
 	backend  *Backend  // it has a place here
 	x        *exchange // it is on the desk already, and its client may have heard a wait notice
@@ -63,6 +74,9 @@ func (s *Session) Data(own *tunnel.Owner, p []byte) (taken int) {
 	defer s.guard()
 	whole, blocked := false, false
 	for taken < len(p) && s.state != closed && s.state != carrying && !s.over {
+		if s.off {
+			return len(p)
+		}
 		if s.skip > 0 {
 			n := min(s.skip, int64(len(p)-taken))
 			s.skip -= n
@@ -149,14 +163,15 @@ func (s *Session) watch(own *tunnel.Owner, whole, blocked bool, left int) {
 func (s *Session) frame(own *tunnel.Owner, frame []byte) bool {
 	m := &s.w.request
 	m.Reset()
+	m.Memo = s.memo
 	if err := s.route.codec.Decode(protocol.FromClient, frame, m); err != nil {
 		return s.malformed(m, err, nil)
 	}
 	switch m.Kind {
 	case protocol.Batch:
 		return s.batch(own, m)
-	case protocol.Keepalive, protocol.SignOn:
-		return s.reply(m)
+	case protocol.Keepalive, protocol.SignOn, protocol.SignOff:
+		return s.reply(own, m)
 	case protocol.Request, protocol.OneWay:
 		return s.request(own, m, nil)
 	}
@@ -201,6 +216,12 @@ func (s *Session) seal(g *gather) bool {
 	if !g.Complete() {
 		return true
 	}
+	if g.division != nil {
+		s.said = true
+		s.join(h, g.division)
+		s.over = s.desk.closed
+		return true
+	}
 	frame, err := s.route.batch(g)
 	if err != nil || len(frame) == 0 {
 		return true // no member hears an answer
@@ -234,6 +255,7 @@ func (s *Session) request(own *tunnel.Owner, m *protocol.Message, g *gather) boo
 	if done {
 		s.judging = false
 		s.strikes = 0
+		s.memo = m.Memo
 		if s.route.conf.LogMessages {
 			s.route.passed(s, m)
 		}
@@ -248,17 +270,20 @@ func (s *Session) judge(m *protocol.Message) *protocol.Notice {
 	if r.draining.Load() {
 		return s.notice(protocol.Later, protocol.Draining)
 	}
+	if n := s.police(m); n != nil {
+		return n
+	}
 	if err := s.w.checker.Validate(m); err != nil {
 		return s.failure(err)
 	}
 	if m.Kind == protocol.OneWay {
 		return nil
 	}
-	open, same := s.open(m.ID)
+	same := s.look(m.ID)
 	switch {
 	case same:
 		return s.notice(protocol.Duplicate, protocol.StillOpen)
-	case open >= r.limits.InFlight:
+	case s.open >= r.limits.InFlight && !r.ordered: // where answers come in order nothing is lost by not reading on
 		r.counters.limits[limitInFlight].Add(1)
 		return s.notice(protocol.Later, protocol.Busy)
 	case r.counters.inFlight.Load()+r.counters.queued.Load() >= int64(r.limits.InFlightTotal):
@@ -268,39 +293,52 @@ func (s *Session) judge(m *protocol.Message) *protocol.Notice {
 	return nil
 }
 
-// open returns how many requests the client has open, and whether id is one of them.
-func (s *Session) open(id protocol.ID) (n int, same bool) {
+// look counts the requests that the client has open, and reports whether id is one of them.
+func (s *Session) look(id protocol.ID) (same bool) {
 	hash := hashID(id)
 	h := s.vc.Lock()
 	defer h.Unlock()
-	s.over = s.desk.closed
-	return s.desk.open, s.desk.find(h, id, hash)
+	s.over, s.open = s.desk.closed, s.desk.open
+	return s.desk.find(h, id, hash)
 }
 
 // slack is what a body may grow by when it is put into another frame under another ID.
 const slack = 256
 
-// accept passes m on. It is false, without a notice, if there is no room: the Session
-// is reenabled once there is.
+// accept passes m on. It is false, without a notice, if there is no room, or it is not its turn: the Session is
+// reenabled once there is.
 func (s *Session) accept(own *tunnel.Owner, m *protocol.Message, g *gather) (bool, *protocol.Notice) {
+	if !s.turn(m) {
+		s.hold(own, time.Time{})
+		return false, nil
+	}
+	d, n := s.direct(m)
+	switch {
+	case n != nil:
+		return false, n
+	case d != nil:
+		return s.divide(own, m, d)
+	}
+	return s.pass(own, m, g)
+}
+
+// pass is accept of a request that goes to one backend.
+func (s *Session) pass(own *tunnel.Owner, m *protocol.Message, g *gather) (bool, *protocol.Notice) {
 	r := s.route
 	now := time.Now()
+	until := now.Add(r.timeouts.Queue)
 	for {
-		if s.held.on && r.draining.Load() {
-			return false, s.notice(protocol.Later, protocol.Draining)
-		}
-		if s.held.on && !now.Before(s.held.until) {
-			r.counters.limits[limitQueueTime].Add(1)
-			return false, s.notice(protocol.Later, protocol.QueueTimeout)
+		if n := s.overdue(now); n != nil {
+			return false, n
 		}
 		b := s.held.backend
 		if b == nil {
 			var down bool
-			if b, down = r.pool.acquire(s, m.Rest > 0); down {
+			if b, down = s.acquire(m); down {
 				return false, s.notice(protocol.Later, protocol.BackendDown)
 			}
 			if b == nil {
-				s.hold(own, now)
+				s.hold(own, until)
 				return false, nil
 			}
 			s.held.backend = b
@@ -311,30 +349,33 @@ func (s *Session) accept(own *tunnel.Owner, m *protocol.Message, g *gather) (boo
 				s.held.backend = nil // it has ended, and its places with it
 				continue
 			}
-			s.hold(own, now)
+			s.hold(own, until)
 			return false, nil
 		}
-		if ok, n := s.reserve(own, m); !ok {
+		if ok, n := s.reserveWhole(own, m, g); !ok {
 			room.Release()
 			if n == nil {
-				s.hold(own, now)
+				s.hold(own, until)
 			}
 			return false, n
 		}
 		done, err := s.send(own, b, m, g, &room, now)
 		s.held.backend = nil
-		s.copy(m, done)
+		if g == nil || g.division == nil {
+			s.copy(m, done)
+		}
 		switch {
 		case err == nil && !done:
-			s.hold(own, now)
+			s.hold(own, until)
 			return false, nil
 		case err == nil:
+			s.went(b, m)
 			s.w.touch(b)
 			return true, nil
 		case errors.Is(err, errLedgerClosed):
 			continue // it has ended in between: another one
 		}
-		r.pool.release(b)
+		b.release()
 		switch {
 		case errors.Is(err, errKeyOpen):
 			return false, s.notice(protocol.Duplicate, protocol.StillOpen)
@@ -347,6 +388,19 @@ func (s *Session) accept(own *tunnel.Owner, m *protocol.Message, g *gather) (boo
 	}
 }
 
+// overdue says why the request that is held will not be passed on any more, or nil.
+func (s *Session) overdue(now time.Time) *protocol.Notice {
+	switch {
+	case !s.held.on:
+	case s.route.draining.Load():
+		return s.notice(protocol.Later, protocol.Draining)
+	case !s.held.until.IsZero() && !now.Before(s.held.until):
+		s.route.counters.limits[limitQueueTime].Add(1)
+		return s.notice(protocol.Later, protocol.QueueTimeout)
+	}
+	return nil
+}
+
 // send gives m to b, where it has a place, in the room that was reserved. It is false
 // if the client's queue has no room for the wait notice, which goes before the request:
 // the place is given back.
@@ -357,7 +411,7 @@ func (s *Session) send(own *tunnel.Owner, b *Backend, m *protocol.Message, g *ga
 			return false, err
 		}
 		if m.Rest == 0 {
-			r.pool.release(b)
+			b.release()
 		}
 		r.counters.forwarded.Add(1)
 		r.counters.answered.Add(1)
@@ -372,7 +426,7 @@ func (s *Session) send(own *tunnel.Owner, b *Backend, m *protocol.Message, g *ga
 		x.fire(forward)
 		if !s.enter(x, m) {
 			room.Release()
-			r.pool.release(b)
+			b.release()
 			x.free()
 			return false, nil
 		}
@@ -381,15 +435,17 @@ func (s *Session) send(own *tunnel.Owner, b *Backend, m *protocol.Message, g *ga
 			own.Wake(now.Add(r.wait.After))
 		}
 	}
-	r.counters.forwarded.Add(1)
-	r.counters.inFlight.Add(1)
 	sent := false
-	defer func() {
-		if !sent {
-			r.counters.forwarded.Add(^uint64(0))
-			r.counters.inFlight.Add(-1)
-		}
-	}()
+	if !x.divided() { // that was counted as a whole
+		r.counters.forwarded.Add(1)
+		r.counters.inFlight.Add(1)
+		defer func() {
+			if !sent {
+				r.counters.forwarded.Add(^uint64(0))
+				r.counters.inFlight.Add(-1)
+			}
+		}()
+	}
 	if err := b.send(s.w, x, m, room, s.starter(own, b, m)); err != nil {
 		return false, err
 	}
@@ -422,19 +478,24 @@ func (s *Session) enter(x *exchange, m *protocol.Message) bool {
 	if x.gather != nil {
 		x.slot = x.gather.Slot()
 	}
-	s.desk.enter(h, x)
+	if !x.divided() {
+		s.desk.enter(h, x)
+	}
 	return true
 }
 
-// hold leaves the request where it is until there is room, or it has waited too long.
-func (s *Session) hold(own *tunnel.Owner, now time.Time) {
+// hold leaves the request where it is until there is room, or it is until. The zero time is never: it waits for nothing
+// but the client's own answers.
+func (s *Session) hold(own *tunnel.Owner, until time.Time) {
+	if s.held.until.IsZero() && !until.IsZero() {
+		s.held.until = until
+		own.Wake(until)
+	}
 	if s.held.on {
 		return
 	}
 	s.held.on = true
-	s.held.until = now.Add(s.route.timeouts.Queue)
 	s.route.counters.queued.Add(1)
-	own.Wake(s.held.until)
 	h := s.vc.Lock()
 	defer h.Unlock()
 	s.desk.waits = true
@@ -446,13 +507,18 @@ func (s *Session) unhold() {
 	was := s.held
 	s.held = held{}
 	if b := was.backend; b != nil {
-		s.route.pool.release(b)
+		b.release()
 	}
 	if !was.on {
 		return
 	}
 	s.route.counters.queued.Add(-1)
-	s.route.pool.leave(s)
+	if s.at != nil {
+		s.at.leave(s)
+	}
+	if s.inn != nil {
+		s.inn.leave(s)
+	}
 	if s.clearDesk() {
 		s.leave(nil)
 	}
@@ -467,13 +533,23 @@ func (s *Session) clearDesk() bool {
 }
 
 // reply answers what belongs to the connection itself.
-func (s *Session) reply(m *protocol.Message) bool {
+func (s *Session) reply(own *tunnel.Owner, m *protocol.Message) bool {
+	if !s.turn(m) {
+		s.hold(own, time.Time{})
+		return false
+	}
 	frame, err := appendReply(s.w.out[:0], s.route.codec, m)
 	s.w.out = frame[:0]
-	if err != nil || len(frame) == 0 {
-		return true
+	if err == nil && len(frame) > 0 && !s.put(frame) {
+		return false
 	}
-	return s.put(frame)
+	s.unhold()
+	s.memo = m.Memo
+	if m.Kind == protocol.SignOff {
+		s.off = true
+		s.finishUp()
+	}
+	return true
 }
 
 // Room has the frame offered again that waits for room in the client's own queue.

@@ -26,6 +26,7 @@ type Counters struct {
 
 	Notices map[string]uint64 `json:"notices"`     // by class
 	Waits   uint64            `json:"waits"`       // wait notices sent
+	Divided uint64            `json:"divided"`     // requests whose keys lay with several backends
 	Batches uint64            `json:"batches"`     // requests that came as batches of a client
 	Bundles uint64            `json:"bundles"`     // batches sent to backends
 	Split   uint64            `json:"split"`       // responses of a backend that held several results
@@ -35,7 +36,8 @@ type Counters struct {
 	Late    uint64 `json:"late"`    // answers after their timeout, dropped
 	Doubled uint64 `json:"doubled"` // second answers, dropped
 	Unknown uint64 `json:"unknown"` // answers to nothing that was asked, dropped
-	Unasked uint64 `json:"unasked"` // requests that a backend sent, dropped
+	Unasked uint64 `json:"unasked"` // what a backend sent without having been asked, dropped
+	Pushed  uint64 `json:"pushed"`  // the same, for the client whose own the connection is
 
 	Malformed     uint64 `json:"malformed"`      // frames that were no message, in step
 	OutOfStep     uint64 `json:"out_of_step"`    // connections closed because framing was lost
@@ -91,7 +93,9 @@ type BackendSnapshot struct {
 	Pending int64          `json:"tx_pending"`
 	Unknown uint64         `json:"rx_unhandled"`
 	Dials   uint64         `json:"dials"`
-	Lost    uint64         `json:"lost"` // connections that ended without being asked to
+	Lost    uint64         `json:"lost"`     // connections that ended without being asked to
+	Own     int            `json:"own"`      // connections that clients have to themselves
+	OwnIdle int            `json:"own_idle"` // of these, the ones that nobody has now
 }
 
 // limit is a bound that can be hit.
@@ -129,7 +133,7 @@ type counters struct {
 	carried, cutBodies                 atomic.Uint64
 	late, doubled, unknown, unasked    atomic.Uint64
 	malformed, outOfStep, foreign, cut atomic.Uint64
-	observed, warned                   atomic.Uint64
+	observed, warned, pushed, divided  atomic.Uint64
 	limits                             [numLimits]atomic.Uint64
 }
 
@@ -142,7 +146,7 @@ func (c *counters) snapshot() Counters {
 		Waits: c.waits.Load(), Batches: c.batches.Load(), Bundles: c.bundles.Load(), Split: c.split.Load(),
 		Carried: c.carried.Load(), Cut: c.cutBodies.Load(),
 		Late: c.late.Load(), Doubled: c.doubled.Load(), Unknown: c.unknown.Load(), Unasked: c.unasked.Load(),
-		Malformed: c.malformed.Load(), OutOfStep: c.outOfStep.Load(), WrongProtocol: c.foreign.Load(), Truncated: c.cut.Load(),
+		Malformed: c.malformed.Load(), OutOfStep: c.outOfStep.Load(), WrongProtocol: c.foreign.Load(), Truncated: c.cut.Load(), Pushed: c.pushed.Load(), Divided: c.divided.Load(),
 		Observed: c.observed.Load(), Warned: c.warned.Load(),
 	}
 	for class := range protocol.Class(protocol.NumClasses) {

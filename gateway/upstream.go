@@ -17,6 +17,7 @@ import (
 // upstream is one configured backend: it keeps the connections to it open.
 type upstream struct {
 	route    *route
+	pool     *pool
 	conf     BackendConfig
 	codec    protocol.Codec
 	rewriter protocol.Rewriter // nil: it is none
@@ -25,19 +26,22 @@ type upstream struct {
 	carrying protocol.Carrying // nil: nothing is carried
 	breaker  breaker
 	links    []*machine // one for each connection, over all its generations
+	owns     owns
 
 	tx, rx, expired, unknown, dials, lost atomic.Uint64
 	pending                               atomic.Int64
 }
 
-func newUpstream(r *route, conf BackendConfig) *upstream {
-	u := &upstream{route: r, conf: conf, codec: conf.Codec, splitter: splitter.New(conf.Codec)}
+func newUpstream(r *route, p *pool, conf BackendConfig) *upstream {
+	u := &upstream{route: r, pool: p, conf: conf, codec: conf.Codec, splitter: splitter.New(conf.Codec)}
 	u.rewriter, _ = u.codec.(protocol.Rewriter)
 	u.batching, _ = u.codec.(protocol.Batching)
 	if r.carrying != nil {
 		u.carrying = u.codec.(protocol.Carrying) // Check has seen to it
 	}
-	u.breaker = breaker{Circuit: conf.Circuit, Backoff: conf.Backoff, changed: r.pool.circuit}
+	u.breaker = breaker{Circuit: conf.Circuit, Backoff: conf.Backoff, changed: p.circuit}
+	u.owns.up = u
+	p.owns = append(p.owns, &u.owns)
 	for range conf.Connections {
 		u.links = append(u.links, newMachine(BackendIdle, BackendTable))
 	}
@@ -52,9 +56,7 @@ func (u *upstream) keep(ctx context.Context, n int) {
 		if !u.breaker.pause(ctx) {
 			return
 		}
-		u.fire(ctx, m, backendDial)
-		u.dials.Add(1)
-		b, err := u.dial(ctx, n)
+		b, err := u.connect(ctx, m, func() (*Backend, error) { return u.dial(ctx, n) })
 		if err != nil {
 			if ctx.Err() != nil {
 				return
@@ -63,10 +65,8 @@ func (u *upstream) keep(ctx context.Context, n int) {
 			u.failed(err)
 			continue
 		}
-		u.fire(ctx, m, backendConnect)
-		u.fire(ctx, m, backendSignOn)
 		u.route.logBackend(u, "backend connected", nil)
-		b.start()
+		u.pool.add(b)
 		lasted, ok := u.await(ctx, b)
 		if !ok {
 			u.fire(ctx, m, backendDrain)
@@ -83,6 +83,23 @@ func (u *upstream) keep(ctx context.Context, n int) {
 			u.failed(fmt.Errorf("closed without an answer: %w", b.cause))
 		}
 	}
+}
+
+// connect has dial make a connection, of which m is the machine, and signs on.
+func (u *upstream) connect(ctx context.Context, m *machine, dial func() (*Backend, error)) (*Backend, error) {
+	u.fire(ctx, m, backendDial)
+	u.dials.Add(1)
+	b, err := dial()
+	if err != nil {
+		return nil, err
+	}
+	b.machine = m
+	u.fire(ctx, m, backendConnect)
+	if err := b.signOn(ctx, u.route.timeouts.Connect); err != nil {
+		return nil, err
+	}
+	u.fire(ctx, m, backendSignOn)
+	return b, nil
 }
 
 // await waits until b has ended, and is false if ctx was done first. A connection that
@@ -115,7 +132,16 @@ func (u *upstream) dial(ctx context.Context, n int) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newBackend(u, conn, n), nil
+	return newBackend(u, conn, n, nil), nil
+}
+
+// dialOwn is dial for a connection that o will give to clients.
+func (u *upstream) dialOwn(ctx context.Context, o *owns) (*Backend, error) {
+	conn, err := u.conf.dial(ctx, u.route.timeouts.Connect)
+	if err != nil {
+		return nil, err
+	}
+	return newBackend(u, conn, int(u.dials.Load()), o), nil
 }
 
 // dial connects to the backend, within timeout.
@@ -135,7 +161,7 @@ func (b *BackendConfig) dial(ctx context.Context, timeout time.Duration) (net.Co
 // link moves the machine of b on, between ready and carrying. If b has ended meanwhile it
 // stays where it is.
 func (u *upstream) link(b *Backend, event string) {
-	_ = u.links[b.n].fire(context.Background(), event)
+	_ = b.machine.fire(context.Background(), event)
 }
 
 // fire moves the machine of a connection on. That the table does not allow it is a bug,
@@ -153,6 +179,7 @@ func (u *upstream) snapshot() BackendSnapshot {
 	for _, m := range u.links {
 		s.Links[m.state()]++
 	}
+	s.Own, s.OwnIdle = u.owns.open()
 	return s
 }
 
@@ -277,8 +304,10 @@ func (b *breaker) state() string {
 	case b.probing:
 		return "half-open"
 	}
-	return "open"
+	return circuitOpen
 }
+
+const circuitOpen = "open"
 
 // errDrained is the cause of a backend connection that was closed for a shutdown.
 var errDrained = errors.New("closed: the gateway is shut down")

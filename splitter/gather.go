@@ -59,6 +59,9 @@ func (g *Gather) Seal() { g.sealed = true }
 // Complete reports whether the Gather is sealed and every slot has its answer.
 func (g *Gather) Complete() bool { return g.sealed && g.open == 0 }
 
+// Answers returns the answers, by slot. They belong to the Gather.
+func (g *Gather) Answers() [][]byte { return g.answers }
+
 // AppendTo appends the body of the batch of all answers to dst. It appends nothing if
 // no member hears an answer.
 func (g *Gather) AppendTo(dst []byte, codec protocol.Batching) ([]byte, error) {
