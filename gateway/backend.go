@@ -379,7 +379,7 @@ func (b *Backend) leavePool() bool { return b.owns == nil && b.up.pool.remove(b)
 func (b *Backend) shut(cause error, alone bool) (sent int64) {
 	h := b.vc.Lock()
 	defer h.Unlock()
-	if cause == errDrained && !alone && h.Queued() == 0 {
+	if (cause == errDrained || cause == errOwnIdle) && !alone && h.Queued() == 0 {
 		h.Close(cause)
 	} else {
 		h.Abort(cause)

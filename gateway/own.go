@@ -39,7 +39,6 @@ var (
 	errOwnerLeft = errors.New("the client whose own the connection was has left in the middle")
 	errOwnLost   = errors.New("the client's own backend connection was lost, and with it what the client had changed there")
 	errOwnIdle   = errors.New("no client needed a connection of its own for a while")
-	errOwnUnused = errors.New("the client does not need its own connection any more")
 )
 
 // ownRest is how long a connection that nobody has stays open.

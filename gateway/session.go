@@ -75,7 +75,8 @@ func (s *Session) Data(own *tunnel.Owner, p []byte) (taken int) {
 	whole, blocked := false, false
 	for taken < len(p) && s.state != closed && s.state != carrying && !s.over {
 		if s.off {
-			return len(p)
+			taken = len(p)
+			break
 		}
 		if s.skip > 0 {
 			n := min(s.skip, int64(len(p)-taken))

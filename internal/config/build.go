@@ -119,7 +119,7 @@ func (l *loader) backend(route, p path, routeSpeaks bool, limits protocol.Limits
 	var s backendShape
 	l.decode(p, &s)
 	b := gateway.BackendConfig{
-		Name: s.Name, Address: s.Address, Connections: int(s.Connections), InFlight: int(s.InFlight),
+		Name: s.Name, Address: s.Address, Connections: int(s.Connections), Own: int(s.Own), InFlight: int(s.InFlight),
 		Batch:   gateway.BatchConfig{Max: int(s.Batch.Max), Linger: time.Duration(s.Batch.Linger)},
 		Strikes: int(s.Strikes),
 		Backoff: s.Backoff.gateway(),

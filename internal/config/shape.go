@@ -34,7 +34,7 @@ type routeShape struct {
 	Relay      relayShape     `json:"relay" doc:"Of kind relay: how a connection must begin and end."`
 	Protocol   protocolShape  `json:"protocol" doc:"What clients and backends speak. A relay needs none; with one, the first frame of each client is judged."`
 	Mode       string         `json:"mode" enum:"rewrite|key|fifo|exclusive" doc:"How results are matched to requests. Default: the protocol's own."`
-	Balance    string         `json:"balance" enum:"round-robin|least-in-flight" default:"round-robin" doc:"How a backend connection is chosen."`
+	Balance    string         `json:"balance" enum:"round-robin|least-in-flight|key" default:"round-robin" doc:"How a backend connection is chosen. With key each backend has a part of all keys."`
 	Limits     limitsShape    `json:"limits" doc:"What the route holds at most."`
 	Timeouts   timeoutsShape  `json:"timeouts" doc:"How long the route waits."`
 	Validate   []ruleShape    `json:"validate" doc:"What a request must meet, beside being a message of the protocol."`
@@ -76,6 +76,7 @@ type backendShape struct {
 	Address     string       `json:"address" need:"true" doc:"host:port or unix:/path."`
 	Protocol    framingShape `json:"protocol" doc:"Where the backend's framing differs from that of the clients."`
 	Connections count        `json:"connections" default:"2" doc:"Connections that are kept open."`
+	Own         count        `json:"own" default:"64" doc:"Connections beside these that clients can have to themselves, for requests that change a connection or hold it up."`
 	InFlight    count        `json:"in_flight" default:"64" doc:"Open requests on one connection."`
 	Batch       batchShape   `json:"batch" doc:"Sends requests together. Left out: each by itself."`
 	Strikes     count        `json:"strikes" default:"100" doc:"Answers that nobody asked for after which a connection is closed."`
