@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"time"
 
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/tunnel"
@@ -30,7 +31,25 @@ func (s *Session) refuse(m *protocol.Message, g *gather, n *protocol.Notice) boo
 	s.count.refused++
 	s.judging = false
 	s.route.refused(s, m, n)
+	if r := s.route.remembering; r != nil {
+		s.memo = r.Refused(s.memo, m)
+	}
 	return s.say(m, g, n)
+}
+
+// giveUp refuses what should have ended the need for a connection of the client's own, and instead ends that connection, as
+// nobody can say how it has been left.
+func (s *Session) giveUp(own *tunnel.Owner, m *protocol.Message, err error) bool {
+	if s.look(nil); s.open > 0 && s.held.notice == nil {
+		s.hold(own, time.Time{})
+		return false
+	}
+	if !s.malformed(m, err, nil) {
+		return false
+	}
+	s.evict(errGivenUp)
+	s.memo = m.Memo
+	return true
 }
 
 // police asks the codec's own rules.

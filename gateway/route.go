@@ -15,25 +15,26 @@ import (
 // route is one door of a running Gateway.
 type route struct {
 	door
-	conf      Route
-	limits    Limits
-	timeouts  Timeouts
-	wait      WaitConfig
-	mode      protocol.Mode
-	codec     protocol.Codec
-	batching  protocol.Batching // nil: there are no batches
-	carrying  protocol.Carrying // nil: nothing is carried
-	keyed     protocol.Keyed    // nil: every backend can answer everything
-	policing  protocol.Policing // nil: the codec has no rules of its own
-	splitter  splitter.Splitter // nil: there are no batches
-	ordered   bool              // a client pairs answers by order
-	echo      bool              // notices give back more of the request than its ID
-	workers   []*worker         // one for each shard
-	upstreams []*upstream
-	mirrors   []*mirror
-	results   bool    // a mirror wants them
-	pools     []*pool // one, or with ByKey one for each upstream
-	counters  counters
+	conf        Route
+	limits      Limits
+	timeouts    Timeouts
+	wait        WaitConfig
+	mode        protocol.Mode
+	codec       protocol.Codec
+	batching    protocol.Batching    // nil: there are no batches
+	carrying    protocol.Carrying    // nil: nothing is carried
+	keyed       protocol.Keyed       // nil: every backend can answer everything
+	policing    protocol.Policing    // nil: the codec has no rules of its own
+	remembering protocol.Remembering // nil: it does not matter what was refused
+	splitter    splitter.Splitter    // nil: there are no batches
+	ordered     bool                 // a client pairs answers by order
+	echo        bool                 // notices give back more of the request than its ID
+	workers     []*worker            // one for each shard
+	upstreams   []*upstream
+	mirrors     []*mirror
+	results     bool    // a mirror wants them
+	pools       []*pool // one, or with ByKey one for each upstream
+	counters    counters
 }
 
 // worker is what the handlers of one route share on one shard: memory that is good until
@@ -65,6 +66,7 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 	if conf.carries() {
 		r.carrying, _ = r.codec.(protocol.Carrying)
 	}
+	r.remembering, _ = r.codec.(protocol.Remembering)
 	r.policing, _ = r.codec.(protocol.Policing)
 	if conf.Balance == ByKey && len(conf.Backends) > 1 {
 		r.keyed, _ = r.codec.(protocol.Keyed)

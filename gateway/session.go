@@ -48,6 +48,7 @@ type Session struct {
 // left untaken and offered again. The zero value holds nothing.
 type held struct {
 	on       bool
+	counted  bool      // as queued: it is a request
 	member   int       // of the batch: those before it are done with
 	gather   *gather   // of the batch
 	division *division // of a request that goes to several backends
@@ -166,6 +167,9 @@ func (s *Session) frame(own *tunnel.Owner, frame []byte) bool {
 	m.Reset()
 	m.Memo = s.memo
 	if err := s.route.codec.Decode(protocol.FromClient, frame, m); err != nil {
+		if m.Bind == protocol.Parting {
+			return s.giveUp(own, m, err)
+		}
 		return s.malformed(m, err, nil)
 	}
 	switch m.Kind {
@@ -495,8 +499,10 @@ func (s *Session) hold(own *tunnel.Owner, until time.Time) {
 	if s.held.on {
 		return
 	}
-	s.held.on = true
-	s.route.counters.queued.Add(1)
+	s.held.on, s.held.counted = true, s.judging
+	if s.judging {
+		s.route.counters.queued.Add(1)
+	}
 	h := s.vc.Lock()
 	defer h.Unlock()
 	s.desk.waits = true
@@ -513,7 +519,9 @@ func (s *Session) unhold() {
 	if !was.on {
 		return
 	}
-	s.route.counters.queued.Add(-1)
+	if was.counted {
+		s.route.counters.queued.Add(-1)
+	}
 	if s.at != nil {
 		s.at.leave(s)
 	}

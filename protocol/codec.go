@@ -226,6 +226,16 @@ type Greeting interface {
 	Greeted(i int, m *Message) error
 }
 
+// Remembering is a Codec to which it matters that a message was refused, such as one of a transaction that must not be
+// carried out without it.
+type Remembering interface {
+	// Refused returns what is to be remembered of a connection from now on: memo, or something else, when m is refused.
+	//
+	// If Decode refuses a message whose Bind is Parting the connection to the backend that was the client's own is given up
+	// as it is, and m.Memo is what is remembered.
+	Refused(memo uint64, m *Message) uint64
+}
+
 // Matching is a Codec of messages that show more of what they belong to than an ID or their order: the second key.
 type Matching interface {
 	// Match judges m, a Response or Push that has come for req by ID, key or order. Req is nil if nothing is open. It may set

@@ -1,0 +1,93 @@
+package gateway
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// Where clients may have to go to a certain connection, nobody waits for a place that is free, and nobody is given a
+// place elsewhere, whatever comes, is given back, or is lost.
+func TestPoolModelWithHomes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newSeats(6, 1, rapid.SampledFrom([]Balance{RoundRobin, LeastInFlight}).Draw(t, "balance"))
+		m.pool.ordered = true
+		home := map[*Session]*Backend{} // of who waits
+		acquire := func(t *rapid.T) {
+			s := m.client(t)
+			h := home[s]
+			if !s.seat.waiting && s.seat.granted == nil {
+				h = nil
+				if len(m.ready) > 0 && rapid.Bool().Draw(t, "has a home") {
+					h = rapid.SampledFrom(m.ready).Draw(t, "home")
+				}
+			}
+			b, _ := m.pool.acquire(s, false, h)
+			if b == nil {
+				home[s] = h
+				return
+			}
+			if h != nil && b != h && !h.gone {
+				t.Fatal("a place on another connection than home")
+			}
+			delete(home, s)
+			m.holds[s] = append(m.holds[s], b)
+		}
+		release := func(t *rapid.T) {
+			s := m.client(t)
+			if len(m.holds[s]) == 0 {
+				t.Skip()
+			}
+			b := m.holds[s][0]
+			m.holds[s] = m.holds[s][1:]
+			m.pool.release(b)
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"acquire": acquire, "acquire ": acquire, "release": release,
+			"leave": func(t *rapid.T) {
+				s := m.client(t)
+				delete(home, s)
+				m.pool.leave(s)
+			},
+			"connect": func(t *rapid.T) {
+				b := m.backend(rapid.IntRange(1, 2).Draw(t, "in flight"))
+				m.ready = append(m.ready, b)
+				m.pool.add(b)
+			},
+			"lose": func(t *rapid.T) {
+				if len(m.ready) == 0 {
+					t.Skip()
+				}
+				i := rapid.IntRange(0, len(m.ready)-1).Draw(t, "which")
+				b := m.ready[i]
+				m.ready = append(m.ready[:i:i], m.ready[i+1:]...)
+				m.pool.remove(b)
+			},
+			"": func(t *rapid.T) {
+				for s := m.pool.queue.first; s != nil; s = s.seat.next {
+					for _, b := range m.ready {
+						if at := s.seat.home; (at == nil || at == b) && b.taken < b.up.conf.InFlight {
+							t.Fatalf("%s waits, and there is a place for it", s.vc)
+						}
+					}
+				}
+				for _, b := range m.ready {
+					n := 0
+					for _, s := range m.clients {
+						if s.seat.granted == b {
+							n++
+						}
+						for _, h := range m.holds[s] {
+							if h == b {
+								n++
+							}
+						}
+					}
+					if n != b.taken {
+						t.Fatalf("%d places are taken, and the pool says %d", n, b.taken)
+					}
+				}
+			},
+		})
+	})
+}
