@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr"
@@ -90,6 +91,9 @@ func (k *compiler) exprError(text string, err error, unknown []string) {
 		if off+len(word) <= len(text) && text[off:off+len(word)] == word {
 			hint = didYouMean(word, words)
 		}
+	}
+	if strings.Contains(at.Message, `Operator("=")`) {
+		hint = "values are compared with =="
 	}
 	k.badAt("rule", off, hint, errors.New(at.Message))
 }
