@@ -37,11 +37,12 @@ type Backend struct {
 	strikes int
 	left    int64 // of the output, when it was last looked at
 
-	ledger *Ledger
-	host   atomic.Pointer[Session] // whose own it is
-	useful atomic.Bool             // it has answered something
-	ended  chan struct{}
-	cause  error // why it ended; readable after ended
+	ledger  *Ledger
+	matcher matcher
+	host    atomic.Pointer[Session] // whose own it is
+	useful  atomic.Bool             // it has answered something
+	ended   chan struct{}
+	cause   error // why it ended; readable after ended
 
 	place // guarded by the pool's lock
 
@@ -62,6 +63,10 @@ func newBackend(u *upstream, conn net.Conn, n int, o *owns) *Backend {
 		tickets = u.codec.Traits().Tickets
 	}
 	b.ledger = NewLedger(r.mode, tickets, r.timeouts.Answer)
+	if r.matching != nil {
+		b.matcher = matcher{codec: r.matching, route: r}
+		b.ledger.matcher = &b.matcher
+	}
 	b.vc, b.own = b.w.shard.New(fmt.Sprintf("%s/%s#%d", r.conf.Name, u.conf.Name, n), conn, r.limits.Tunnel, b)
 	b.way = tunnel.NewOneWay(b.vc)
 	b.bundle.b = b
@@ -168,20 +173,22 @@ func (b *Backend) result(m *protocol.Message) error {
 	r := b.up.route
 	switch m.Kind {
 	case protocol.Response, protocol.Progress:
+	case protocol.Push:
+		if r.matching == nil {
+			b.push(m)
+			return nil
+		}
 	case protocol.Keepalive, protocol.SignOn:
 		return b.reply(m)
-	case protocol.Push:
-		b.push(m)
-		return nil
 	default:
 		r.counters.unasked.Add(1)
 		return nil
 	}
-	final := m.Kind == protocol.Response && !m.More
-	x, v := b.take(m, final)
+	x, v := b.take(m, m.Kind != protocol.Progress && !m.More)
 	if v != taken {
 		return b.stray(m, v)
 	}
+	final := m.Kind == protocol.Response && !m.More
 	if x.to > b.left && !b.hasLeft(x.to) {
 		b.done()
 		b.end(x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer, Unknown: true})
@@ -237,6 +244,7 @@ func (b *Backend) hasLeft(to int64) bool {
 // take asks the Ledger whose result m is.
 func (b *Backend) take(m *protocol.Message, final bool) (*exchange, verdict) {
 	now := time.Now()
+	b.matcher.m = m
 	switch b.up.route.mode {
 	case protocol.Rewrite:
 		ticket, ok := b.up.rewriter.Ticket(m.ID)
@@ -266,6 +274,12 @@ func (b *Backend) stray(m *protocol.Message, v verdict) error {
 	case late:
 		c.late.Add(1)
 		return nil
+	case unasked:
+		b.push(m)
+		return nil
+	case foreign:
+		c.misfits.Add(1)
+		return errForeign
 	case doubled:
 		c.doubled.Add(1)
 	default:

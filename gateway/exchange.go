@@ -59,7 +59,7 @@ func newExchange(s *Session, m *protocol.Message, g *gather, now time.Time) *exc
 	x.state = exchangeMachine.step(received, verify)
 	x.id = append(x.id[:0], m.ID...)
 	x.head = append(x.head[:0], m.Head...)
-	if s.route.echo {
+	if s.route.keep {
 		x.body = append(x.body[:0], m.Body...)
 	}
 	x.hash = hashID(m.ID)

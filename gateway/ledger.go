@@ -24,6 +24,8 @@ const (
 	late                   // its exchange has expired
 	doubled                // its exchange was answered already
 	unknown                // nothing was asked under this ticket or key
+	unasked                // it is no answer, and was not meant to be one
+	foreign                // it cannot be the answer to what it names
 )
 
 // Ledger says who asked for what on one backend connection: it gives each request a
@@ -36,6 +38,7 @@ type Ledger struct {
 	mode      protocol.Mode
 	timeout   time.Duration // to the answer
 	tombstone time.Duration // from expiry until the ticket may be used again
+	matcher   *matcher      // nil: an ID, a key or the order says all
 
 	mu     sync.Mutex
 	closed bool
@@ -206,10 +209,15 @@ func (l *Ledger) takeKey(key protocol.ID, final bool, now time.Time) (*exchange,
 func (l *Ledger) takeFirst(final bool, now time.Time) (*exchange, verdict) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.first < 0 {
-		return nil, unknown
+	if l.first >= 0 {
+		return l.takeSlot(l.first, final, now)
 	}
-	return l.takeSlot(l.first, final, now)
+	if l.matcher != nil {
+		if _, v := l.matcher.judge(nil, final); v != taken {
+			return nil, v
+		}
+	}
+	return nil, unknown
 }
 
 // takeSlot is for a slot that is open or a tombstone.
@@ -219,6 +227,12 @@ func (l *Ledger) takeSlot(i int32, final bool, now time.Time) (*exchange, verdic
 		return nil, late
 	}
 	x := s.x
+	if l.matcher != nil {
+		var v verdict
+		if final, v = l.matcher.judge(x, final); v != taken {
+			return nil, v
+		}
+	}
 	if final {
 		l.unlink(i)
 		l.release(i)

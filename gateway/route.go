@@ -24,11 +24,12 @@ type route struct {
 	batching    protocol.Batching    // nil: there are no batches
 	carrying    protocol.Carrying    // nil: nothing is carried
 	keyed       protocol.Keyed       // nil: every backend can answer everything
+	matching    protocol.Matching    // nil: an ID, a key or the order says all
 	policing    protocol.Policing    // nil: the codec has no rules of its own
 	remembering protocol.Remembering // nil: it does not matter what was refused
 	splitter    splitter.Splitter    // nil: there are no batches
 	ordered     bool                 // a client pairs answers by order
-	echo        bool                 // notices give back more of the request than its ID
+	keep        bool                 // the body of a request is needed again: for notices, or to hold its answer against
 	workers     []*worker            // one for each shard
 	upstreams   []*upstream
 	mirrors     []*mirror
@@ -72,7 +73,8 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 		r.keyed, _ = r.codec.(protocol.Keyed)
 	}
 	traits := r.codec.Traits()
-	r.ordered, r.echo = traits.Ordered, traits.Echo
+	r.matching, _ = r.codec.(protocol.Matching)
+	r.ordered, r.keep = traits.Ordered, traits.Echo || r.matching != nil
 	r.build(&conf, r.limits, log)
 	for _, shard := range shards {
 		w := &worker{shard: shard, checker: passAll{}, copies: make([][]byte, len(conf.Mirrors))}

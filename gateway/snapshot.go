@@ -36,6 +36,7 @@ type Counters struct {
 	Late    uint64 `json:"late"`    // answers after their timeout, dropped
 	Doubled uint64 `json:"doubled"` // second answers, dropped
 	Unknown uint64 `json:"unknown"` // answers to nothing that was asked, dropped
+	Misfits uint64 `json:"misfits"` // answers that did not fit the request that they named; each cost a connection
 	Unasked uint64 `json:"unasked"` // what a backend sent without having been asked, dropped
 	Pushed  uint64 `json:"pushed"`  // the same, for the client whose own the connection is
 
@@ -128,13 +129,13 @@ type counters struct {
 	received, forwarded, refused, answered, failed, expired, abandoned atomic.Uint64
 	queued, inFlight                                                   atomic.Int64
 
-	notices                            [protocol.NumClasses]atomic.Uint64
-	waits, batches, bundles, split     atomic.Uint64
-	carried, cutBodies                 atomic.Uint64
-	late, doubled, unknown, unasked    atomic.Uint64
-	malformed, outOfStep, foreign, cut atomic.Uint64
-	observed, warned, pushed, divided  atomic.Uint64
-	limits                             [numLimits]atomic.Uint64
+	notices                                    [protocol.NumClasses]atomic.Uint64
+	waits, batches, bundles, split             atomic.Uint64
+	carried, cutBodies                         atomic.Uint64
+	late, doubled, unknown, unasked            atomic.Uint64
+	malformed, outOfStep, foreign, cut         atomic.Uint64
+	observed, warned, pushed, divided, misfits atomic.Uint64
+	limits                                     [numLimits]atomic.Uint64
 }
 
 func (c *counters) snapshot() Counters {
@@ -146,7 +147,7 @@ func (c *counters) snapshot() Counters {
 		Waits: c.waits.Load(), Batches: c.batches.Load(), Bundles: c.bundles.Load(), Split: c.split.Load(),
 		Carried: c.carried.Load(), Cut: c.cutBodies.Load(),
 		Late: c.late.Load(), Doubled: c.doubled.Load(), Unknown: c.unknown.Load(), Unasked: c.unasked.Load(),
-		Malformed: c.malformed.Load(), OutOfStep: c.outOfStep.Load(), WrongProtocol: c.foreign.Load(), Truncated: c.cut.Load(), Pushed: c.pushed.Load(), Divided: c.divided.Load(),
+		Malformed: c.malformed.Load(), OutOfStep: c.outOfStep.Load(), WrongProtocol: c.foreign.Load(), Truncated: c.cut.Load(), Pushed: c.pushed.Load(), Divided: c.divided.Load(), Misfits: c.misfits.Load(),
 		Observed: c.observed.Load(), Warned: c.warned.Load(),
 	}
 	for class := range protocol.Class(protocol.NumClasses) {

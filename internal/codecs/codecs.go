@@ -6,11 +6,13 @@ import (
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/generic"
 	"github.com/sallyport/sallyport/protocol/jsonrpc"
+	"github.com/sallyport/sallyport/protocol/resp"
 )
 
 // All are the protocols, in the order in which they are shown.
 var All = []Protocol{
 	entry("jsonrpc", "JSON-RPC 2.0: requests, notifications and batches in JSON.", jsonrpc.New),
+	entry("resp", "RESP2 and RESP3, what Redis and its kin speak.", resp.New),
 	entry("generic", "A protocol of fixed or delimited fields, declared wholly in the configuration.", generic.New),
 }
 

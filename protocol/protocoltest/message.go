@@ -55,6 +55,7 @@ func (c *checker) reuse(t *testing.T) {
 	}
 	getters := c.compile(t)
 	told := func(v case_, m *protocol.Message) string {
+		m.Memo = 0 // whose it is the caller says
 		err := c.codec.Decode(v.dir, c.whole(t, v.Name, v.Data), m)
 		text := fmt.Sprintf("%s, body %q, head %q, error %v", says(m), m.Body, m.Head, err)
 		for i, get := range getters {

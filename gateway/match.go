@@ -1,0 +1,34 @@
+package gateway
+
+import (
+	"errors"
+
+	"github.com/sallyport/sallyport/protocol"
+)
+
+// errForeign ends a connection on which something came that cannot be the answer to the request that it names.
+var errForeign = errors.New("the backend's answer names a request that it does not fit: nothing else that comes here can be trusted")
+
+// matcher holds what a backend has answered against the request that it was found for, by more than ID or order. The
+// Ledger calls it, with its lock held; what it holds belongs to the Backend.
+type matcher struct {
+	codec protocol.Matching
+	route *route
+	req   protocol.Message
+	m     *protocol.Message // the answer
+}
+
+// judge decides about x, which is nil if nothing is open. Final is what the answer has been taken for.
+func (t *matcher) judge(x *exchange, final bool) (bool, verdict) {
+	var req *protocol.Message
+	if x != nil {
+		req = x.request(t.route.codec, &t.req)
+	}
+	switch t.codec.Match(req, t.m) {
+	case protocol.Unasked:
+		return false, unasked
+	case protocol.Foreign:
+		return false, foreign
+	}
+	return final && !t.m.More, taken
+}

@@ -1,0 +1,406 @@
+package resp
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/sallyport/sallyport/protocol"
+)
+
+// What Memo holds of a client's connection.
+const (
+	memoThree uint64 = 1 << iota // it has asked for version 3
+	memoMulti                    // a transaction is open
+	memoWatch                    // keys are watched
+	memoSub                      // it has subscribed
+	memoState                    // it has changed its connection: SELECT, AUTH, CLIENT TRACKING
+	memoDirty                    // a command of the transaction was refused
+
+	memoBound = memoMulti | memoWatch | memoSub | memoState
+)
+
+// request reads what a client has sent.
+func (c *Codec) request(body []byte, m *protocol.Message) error {
+	m.Kind = protocol.Request
+	switch {
+	case body[0] != '*' && typed(body[0]):
+		return malformed(protocol.BadShape, protocol.Reason{Rule: "type", Want: "an array of bulk strings", Got: "another type"})
+	case body[0] != '*':
+		var err error
+		if body, err = c.words(body, m); err != nil {
+			return err
+		}
+	}
+	if err := c.arguments(body, m); err != nil {
+		return err
+	}
+	if len(m.Spans) == 0 { // an empty request is passed over
+		m.Kind = protocol.Keepalive
+		return nil
+	}
+	cmd := c.name(m)
+	if cmd == nil {
+		if c.opts.Unknown == "pass" && len(m.Name) > 0 {
+			c.bind(m, nil)
+			return nil
+		}
+		return malformed(protocol.BadName, protocol.Reason{Path: "cmd", Rule: "command", Want: "a command that there is"})
+	}
+	if n := len(m.Spans); cmd.arity > 0 && n != cmd.arity || n < -cmd.arity {
+		return malformed(protocol.BadContent, protocol.Reason{Path: "nargs", Rule: "arity",
+			Want: strconv.Itoa(max(cmd.arity, -cmd.arity)-1) + atLeast(cmd.arity) + " arguments", Got: strconv.Itoa(n - 1)})
+	}
+	return c.bind(m, cmd)
+}
+
+func atLeast(arity int) string {
+	if arity < 0 {
+		return " or more"
+	}
+	return ""
+}
+
+func malformed(cause protocol.Cause, r protocol.Reason) error {
+	if r.Off == 0 {
+		r.Off = -1
+	}
+	return &protocol.Malformed{Cause: cause, Reasons: []protocol.Reason{r}}
+}
+
+// arguments notes where the words of a request stand.
+func (c *Codec) arguments(body []byte, m *protocol.Message) error {
+	s := splitter{codec: c, data: body}
+	line, end, err := s.line(maxNumber)
+	if err != nil || end == 0 {
+		return shape("count")
+	}
+	n, ok := count(line)
+	if !ok {
+		n = 0 // *-1
+	}
+	if n > c.opts.MaxArgs {
+		return malformed(protocol.TooLarge, protocol.Reason{Path: "nargs", Rule: "max_args", Want: "at most " + strconv.Itoa(c.opts.MaxArgs) + " words", Got: strconv.Itoa(n)})
+	}
+	m.Spans = m.Spans[:0]
+	for range n {
+		s.pos = end
+		if body[end] != '$' {
+			return shape("a bulk string")
+		}
+		line, next, err := s.line(maxNumber)
+		k, ok := count(line)
+		if err != nil || !ok {
+			return shape("a bulk string")
+		}
+		if c.opts.MaxArg > 0 && k > c.opts.MaxArg {
+			return malformed(protocol.TooLarge, protocol.Reason{Path: "arg." + strconv.Itoa(len(m.Spans)), Off: next, Rule: "max_arg",
+				Want: "at most " + strconv.Itoa(c.opts.MaxArg) + " bytes", Got: strconv.Itoa(k) + " bytes"})
+		}
+		m.Spans = append(m.Spans, protocol.Span{Off: int32(next), Len: int32(k)})
+		end = next + k + 2
+	}
+	return nil
+}
+
+func shape(want string) error {
+	return malformed(protocol.BadShape, protocol.Reason{Rule: "type", Want: want, Got: "another type"})
+}
+
+// words makes the body of m out of an inline command: words between blanks, in quotes if they hold some (as sdssplitargs
+// of Redis has it).
+func (c *Codec) words(line []byte, m *protocol.Message) ([]byte, error) {
+	var words [][]byte
+	rest := bytes.Trim(line, "\r\n")
+	for {
+		rest = bytes.TrimLeft(rest, " \t\x00")
+		if len(rest) == 0 {
+			break
+		}
+		word, n, ok := unquote(rest)
+		if !ok || len(words) >= c.opts.MaxArgs {
+			return nil, malformed(protocol.BadSyntax, protocol.Reason{Rule: "inline", Want: "balanced quotes"})
+		}
+		words = append(words, word)
+		rest = rest[n:]
+	}
+	m.Scratch = appendCommand(m.Scratch[:0], words...)
+	m.Body = m.Scratch
+	return m.Body, nil
+}
+
+// unquote reads the word that p begins with, n bytes of it.
+func unquote(p []byte) (word []byte, n int, ok bool) {
+	quote := byte(0)
+	for n < len(p) {
+		switch b := p[n]; {
+		case quote == 0 && (b == ' ' || b == '\t' || b == 0):
+			return word, n, true
+		case quote == 0 && (b == '"' || b == '\''):
+			quote = b
+		case quote != 0 && b == quote:
+			return word, n + 1, n+1 == len(p) || p[n+1] == ' ' || p[n+1] == '\t'
+		case quote == '"' && b == '\\' && n+1 < len(p):
+			n++
+			if p[n] == 'x' && n+2 < len(p) {
+				if v, err := strconv.ParseUint(string(p[n+1:n+3]), 16, 8); err == nil {
+					word = append(word, byte(v))
+					n += 2
+					break
+				}
+			}
+			if i := bytes.IndexByte([]byte("nrtba"), p[n]); i >= 0 {
+				word = append(word, "\n\r\t\b\a"[i])
+			} else {
+				word = append(word, p[n])
+			}
+		case quote == '\'' && b == '\\' && n+1 < len(p) && p[n+1] == '\'':
+			n++
+			word = append(word, '\'')
+		default:
+			word = append(word, b)
+		}
+		n++
+	}
+	return word, n, quote == 0
+}
+
+// appendCommand appends a request of these words.
+func appendCommand[T []byte | string](dst []byte, words ...T) []byte {
+	dst = appendHead(dst, '*', len(words))
+	for _, w := range words {
+		dst = appendBulk(dst, w)
+	}
+	return dst
+}
+
+func appendHead(dst []byte, kind byte, n int) []byte {
+	dst = strconv.AppendInt(append(dst, kind), int64(n), 10)
+	return append(dst, '\r', '\n')
+}
+
+func appendBulk[T []byte | string](dst []byte, p T) []byte {
+	dst = appendHead(dst, '$', len(p))
+	return append(append(dst, p...), '\r', '\n')
+}
+
+// name finds the command that m is, and gives m its name in capitals.
+func (c *Codec) name(m *protocol.Message) *command {
+	first := m.Spans[0].In(m.Body)
+	at := len(m.Scratch)
+	if len(m.Body) == 0 || at == 0 || &m.Body[0] != &m.Scratch[0] {
+		m.Scratch, at = m.Scratch[:0], 0 // nothing of it is in use
+	}
+	if len(first) > 64 {
+		m.Name = nil
+		return nil
+	}
+	m.Scratch = appendUpper(m.Scratch, first)
+	m.Name = m.Scratch[at:]
+	cmd := c.commands[string(m.Name)]
+	if cmd == nil || !cmd.container || len(m.Spans) < 2 || m.Spans[1].Len > 64 {
+		return cmd
+	}
+	m.Scratch = appendUpper(append(m.Scratch, ' '), m.Spans[1].In(m.Body))
+	if part := c.commands[string(m.Scratch[at:])]; part != nil {
+		m.Name = m.Scratch[at:]
+		return part
+	}
+	return cmd
+}
+
+func appendUpper(dst, word []byte) []byte {
+	for _, b := range word {
+		if 'a' <= b && b <= 'z' {
+			b -= 'a' - 'A'
+		}
+		dst = append(dst, b)
+	}
+	return dst
+}
+
+// bind decides over which connection m goes, and what is to be remembered after it. Cmd is nil for a command that is not
+// in the table.
+func (c *Codec) bind(m *protocol.Message, cmd *command) error {
+	before := m.Memo & memoBound
+	if c.opts.Version == 3 {
+		m.Head = versions[m.Memo&memoThree]
+	}
+	if cmd == nil {
+		m.Bind = bound(before, before, false)
+		return nil
+	}
+	needsOwn := cmd.place == own
+	switch cmd.name {
+	case "MULTI":
+		m.Memo |= memoMulti
+	case "EXEC":
+		dirty := m.Memo&memoDirty != 0
+		m.Memo &^= memoMulti | memoWatch | memoDirty
+		if dirty {
+			return c.aborted(m)
+		}
+	case "DISCARD":
+		m.Memo &^= memoMulti | memoWatch | memoDirty
+	case "WATCH":
+		m.Memo |= memoWatch
+	case "UNWATCH":
+		if m.Memo&memoMulti == 0 {
+			m.Memo &^= memoWatch
+		}
+	case "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE":
+		m.Memo |= memoSub
+	case "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE":
+		if needsOwn && len(m.Spans) > 2 { // more than one answer
+			m.Memo |= memoSub
+		}
+	case "RESET":
+		m.Memo = 0
+		if before == 0 {
+			m.Kind = protocol.SignOn
+			return nil
+		}
+	case "SELECT":
+		if before == 0 && string(c.word(m, 1)) == strconv.Itoa(c.opts.Database) {
+			m.Kind = protocol.SignOn
+			return nil
+		}
+		if needsOwn {
+			m.Memo |= memoState
+		}
+	case "HELLO":
+		return c.hello(m)
+	case "QUIT":
+		m.Kind = protocol.SignOff
+		return nil
+	case "CLIENT REPLY":
+		if before == 0 && bytes.EqualFold(c.word(m, 2), []byte("ON")) {
+			m.Kind = protocol.SignOn
+			return nil
+		}
+	default:
+		if needsOwn {
+			m.Memo |= memoState
+		}
+	}
+	if cmd.place == local && before == 0 {
+		m.Kind = protocol.SignOn
+		return nil
+	}
+	m.Bind = bound(before, m.Memo&memoBound, cmd.place == own && before|m.Memo&memoBound != 0)
+	if holds := c.holds(m, cmd); holds != 0 && m.Memo&memoMulti == 0 {
+		m.Holds = holds
+		if m.Bind == protocol.Any && cmd.place != shared || cmd.streams {
+			m.Bind = max(m.Bind, protocol.Alone)
+		}
+	}
+	return nil
+}
+
+// versions are heads: what a client's answers must be made for.
+var versions = map[uint64][]byte{0: {2}, memoThree: {3}}
+
+func bound(before, after uint64, needs bool) protocol.Bind {
+	switch {
+	case after != 0 || needs && before == 0:
+		return protocol.Own
+	case before != 0:
+		return protocol.Parting
+	}
+	return protocol.Any
+}
+
+// aborted refuses an EXEC of which a command was refused. Nothing of it may be carried out.
+func (c *Codec) aborted(m *protocol.Message) error {
+	m.Bind = protocol.Parting
+	if m.Memo&memoBound != 0 { // the client cannot know that the rest is given up too
+		m.Kind = protocol.SignOff
+	}
+	return malformed(protocol.BadContent, protocol.Reason{Path: "cmd", Rule: "transaction", Want: "a transaction of which no command was refused"})
+}
+
+// Refused notes that a command of a transaction was.
+func (c *Codec) Refused(memo uint64, _ *protocol.Message) uint64 {
+	if memo&memoMulti != 0 {
+		memo |= memoDirty
+	}
+	return memo
+}
+
+// hello is the choice of a version. Who authenticates does so by AUTH.
+func (c *Codec) hello(m *protocol.Message) error {
+	if len(m.Spans) > 1 {
+		switch string(c.word(m, 1)) {
+		case "2":
+			m.Memo &^= memoThree
+		case "3":
+			if c.opts.Version != 3 {
+				return malformed(protocol.BadContent, protocol.Reason{Path: "arg.1", Rule: "version", Want: "version 2"})
+			}
+			m.Memo |= memoThree
+		default:
+			return malformed(protocol.BadContent, protocol.Reason{Path: "arg.1", Rule: "version", Want: "version 2 or 3"})
+		}
+	}
+	for i := 2; i < len(m.Spans); i++ {
+		switch {
+		case bytes.EqualFold(c.word(m, i), []byte("SETNAME")):
+			i++
+		default:
+			return malformed(protocol.BadContent, protocol.Reason{Path: "arg." + strconv.Itoa(i), Rule: "version", Want: "SETNAME; AUTH is a command of its own"})
+		}
+	}
+	m.Kind = protocol.SignOn
+	if c.opts.Version == 3 {
+		m.Head = versions[m.Memo&memoThree]
+	}
+	return nil
+}
+
+// word returns word i of a request, nil if it has none.
+func (c *Codec) word(m *protocol.Message, i int) []byte {
+	if i < 0 || i >= len(m.Spans) {
+		return nil
+	}
+	return m.Spans[i].In(m.Body)
+}
+
+// holds returns how long a command waits at the server, negative for ever. It is 0 for one that does not wait.
+func (c *Codec) holds(m *protocol.Message, cmd *command) time.Duration {
+	if cmd.place != alone && !cmd.streams {
+		return 0
+	}
+	switch cmd.name {
+	case "BLMPOP", "BZMPOP":
+		return wait(c.word(m, 1), time.Second)
+	case "WAIT":
+		return wait(c.word(m, 2), time.Millisecond)
+	case "XREAD", "XREADGROUP":
+		for i := 1; i+1 < len(m.Spans); i++ {
+			switch word := c.word(m, i); {
+			case bytes.EqualFold(word, []byte("BLOCK")):
+				return wait(c.word(m, i+1), time.Millisecond)
+			case bytes.EqualFold(word, []byte("STREAMS")):
+				return 0
+			}
+		}
+		return 0
+	}
+	return wait(c.word(m, len(m.Spans)-1), time.Second)
+}
+
+// wait reads a time. What is none the server refuses, at once.
+func wait(text []byte, unit time.Duration) time.Duration {
+	if len(text) > 32 {
+		return 0
+	}
+	f, err := strconv.ParseFloat(string(text), 64)
+	switch {
+	case err != nil, f < 0, math.IsNaN(f):
+		return 0
+	case f == 0, f*float64(unit) > math.MaxInt64/4:
+		return -1
+	}
+	return time.Duration(f * float64(unit))
+}
