@@ -46,12 +46,13 @@ type Backend struct {
 
 	place // guarded by the pool's lock
 
-	sendMu  sync.Mutex // above the Ledger's and the Buffer's: requests enter both in one order
-	put     int64      // bytes put into way since the beginning
-	bundle  bundle
-	stopped bool
-	clock   *time.Timer // for the Ledger's deadlines
-	armed   bool
+	sendMu   sync.Mutex // above the Ledger's and the Buffer's: requests enter both in one order
+	put      int64      // bytes put into way since the beginning
+	bundle   bundle
+	dispatch *dispatch // nil: what is admitted leaves at once
+	stopped  bool
+	clock    *time.Timer // for the Ledger's deadlines
+	armed    bool
 }
 
 // newBackend makes a Backend of conn, for o or, if that is nil, for the pool.
@@ -70,6 +71,9 @@ func newBackend(u *upstream, conn net.Conn, n int, o *owns) *Backend {
 	b.vc, b.own = b.w.shard.New(fmt.Sprintf("%s/%s#%d", r.conf.Name, u.conf.Name, n), conn, r.limits.Tunnel, b)
 	b.way = tunnel.NewOneWay(b.vc)
 	b.bundle.b = b
+	if u.conf.dispatches() {
+		b.dispatch = newDispatch(b)
+	}
 	b.greets = newGreets(u.codec)
 	return b
 }
@@ -201,6 +205,12 @@ func (b *Backend) result(m *protocol.Message) error {
 	b.strikes = 0
 	b.memo = m.Memo
 	b.up.rx.Add(1)
+	if x.party != nil && final {
+		lane := x.lane
+		b.answerAll(x, m)
+		b.advance(lane, true)
+		return nil
+	}
 	if m.Kind == protocol.Progress {
 		if x.session.wait(x, b.w) {
 			b.clients = append(b.clients, x.session.vc)
@@ -213,14 +223,17 @@ func (b *Backend) result(m *protocol.Message) error {
 		out, err = r.close(out, x)
 	}
 	b.out = out[:0]
+	if final {
+		b.done()
+		if b.dispatch != nil {
+			b.advance(x.lane, true)
+		}
+	}
 	if err != nil {
 		if final {
 			b.end(x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer, Unknown: true})
 		}
 		return nil
-	}
-	if final {
-		b.done()
 	}
 	if r.results {
 		b.copy(x, m)
@@ -245,14 +258,16 @@ func (b *Backend) hasLeft(to int64) bool {
 func (b *Backend) take(m *protocol.Message, final bool) (*exchange, verdict) {
 	now := time.Now()
 	b.matcher.m = m
-	switch b.up.route.mode {
-	case protocol.Rewrite:
+	switch {
+	case b.up.conf.Serial:
+		return b.ledger.takeFirst(final, now) // it need not give the ticket back
+	case b.up.route.mode == protocol.Rewrite:
 		ticket, ok := b.up.rewriter.Ticket(m.ID)
 		if !ok {
 			return nil, unknown
 		}
 		return b.ledger.take(ticket, final, now)
-	case protocol.Key:
+	case b.up.route.mode == protocol.Key:
 		return b.ledger.takeKey(m.ID, final, now)
 	}
 	return b.ledger.takeFirst(final, now)
@@ -348,9 +363,13 @@ func (b *Backend) End(_ *tunnel.Owner, err error) {
 	b.lose(err)
 }
 
-// Room does nothing: who waits for room towards the backend is a Session, and is
-// reenabled by the tunnel.
-func (b *Backend) Room(*tunnel.Owner) {}
+// Room sends what waits in the dispatch. Who else waits for room towards the backend is a Session, and is reenabled by the
+// tunnel.
+func (b *Backend) Room(*tunnel.Owner) {
+	if b.dispatch != nil {
+		b.dispatch.tick()
+	}
+}
 
 // lose ends the Backend: each of its requests of which a byte has left fails with its
 // outcome unknown, the others may be sent again later.
@@ -367,15 +386,26 @@ func (b *Backend) lose(cause error) {
 		b.clock.Stop()
 	}
 	b.bundle.stop()
+	var unsent []*errand
+	if b.dispatch != nil {
+		unsent = b.dispatch.stop()
+	}
 	b.sendMu.Unlock()
 	sent := b.shut(cause, alone)
-	for _, x := range b.ledger.close(nil) {
+	lost := func(x *exchange, unsent bool) {
 		n := protocol.Notice{Class: protocol.Failed, Cause: protocol.BackendLost, Unknown: true}
-		if x.from >= sent {
+		if unsent {
 			n = protocol.Notice{Class: protocol.Later, Cause: protocol.BackendLost, RetryAfter: r.conf.RetryAfter}
 		}
 		b.up.pending.Add(-1)
 		b.end(x, fail, &n)
+	}
+	for _, x := range b.ledger.close(nil) {
+		unsent := x.from >= sent
+		x.all(func(x *exchange) { lost(x, unsent) })
+	}
+	for _, e := range unsent {
+		lost(e.x, true)
 	}
 	b.cause = cause
 	close(b.ended)

@@ -122,6 +122,8 @@ type WaitConfig struct {
 	// After delays the notice, which is not sent if the result comes first. With 0 it
 	// is sent at once, before the request leaves for the backend.
 	After time.Duration
+	// Keep is how long a result is kept for a client that has heard to ask again, where that is what the notice means; 1 min.
+	Keep time.Duration
 }
 
 // BackendConfig is one system behind a route.
@@ -140,6 +142,19 @@ type BackendConfig struct {
 	Own int
 	// InFlight is the number of requests open on one connection; 64. It is 1 in mode Exclusive.
 	InFlight int
+	// Window is the number of frames without an answer on one connection; what is admitted beyond that waits, in order. 0:
+	// what the codec's Traits say, or no bound but InFlight.
+	Window int
+	// Gap is the least pause between two frames, Settle that before the first.
+	Gap, Settle time.Duration
+	// Serial is for a backend that takes one request at a time and need not give its id back: Window is 1, answers are
+	// matched by order, and the connection is closed after one that did not come in time.
+	Serial bool
+	// Merge and Share are for reads of a Merging codec: of ranges that can be read as one, and of the same range.
+	Merge MergeConfig
+	Share bool
+	// Lane is about parts that can be slow or dead by themselves. It needs a Window.
+	Lane LaneConfig
 	// Batch sends requests together.
 	Batch BatchConfig
 	// Strikes is the number of answers without a request after which a connection is
@@ -276,6 +291,12 @@ func (r *Route) checkExchange(bad func(field, format string, args ...any)) {
 		case protocol.Promise:
 			bad("wait", "a wait notice of %s is a promise, which needs a journal; there is none", traits.Name)
 		}
+		if traits.Wait == protocol.Closing && r.Wait.After == 0 {
+			bad("wait.after", "a wait notice of %s ends the exchange for its client, who has to ask again: say how long a request may take before that", traits.Name)
+		}
+		if r.Wait.Keep < 0 {
+			bad("wait.keep", "must not be negative")
+		}
 		if traits.Ordered && traits.Wait == protocol.Interim {
 			bad("wait", "clients of %s pair answers by order: an interim wait notice would be taken for one", traits.Name)
 		}
@@ -382,7 +403,8 @@ func (b *BackendConfig) checkExchange(r *Route, bad func(field, format string, a
 		v     int
 	}{
 		{"connections", b.Connections}, {"own", b.Own}, {"in_flight", b.InFlight}, {"batch.max", b.Batch.Max},
-		{"strikes", b.Strikes},
+		{"strikes", b.Strikes}, {"window", b.Window}, {"gap", int(b.Gap)}, {"settle", int(b.Settle)}, {"merge.wait", int(b.Merge.Wait)},
+		{"merge.gap", b.Merge.Gap}, {"lane.window", b.Lane.Window}, {"lane.failures", b.Lane.Failures}, {"lane.rest", int(b.Lane.Rest)},
 	} {
 		if limit.v < 0 {
 			bad(limit.field, "must not be negative")
@@ -393,6 +415,23 @@ func (b *BackendConfig) checkExchange(r *Route, bad func(field, format string, a
 	}
 	if tickets := codec.Traits().Tickets; r.mode() == protocol.Rewrite && tickets > 0 && uint64(max(b.InFlight, 0)) > tickets {
 		bad("in_flight", "%s has only %d ids", codec.Traits().Name, tickets)
+	}
+	if _, ok := codec.(protocol.Merging); !ok {
+		if b.Merge.On {
+			bad("merge", "%s has no reads that could leave as one", codec.Traits().Name)
+		}
+		if b.Share {
+			bad("share", "%s has no reads that could leave as one", codec.Traits().Name)
+		}
+	}
+	if b.Window > b.inFlight(r) {
+		bad("window", "%d frames at once, but in_flight allows %d requests on a connection", b.Window, b.inFlight(r))
+	}
+	if b.Serial && b.Window > 1 {
+		bad("window", "serial has one frame at a time")
+	}
+	if b.Batch.Max > 1 && (b.Window > 0 || b.Serial || b.Merge.On || b.Share || b.Gap > 0 || b.Settle > 0) {
+		bad("batch", "requests go as a batch or one by one: window, serial, merge, share, gap and settle cannot stand beside it")
 	}
 	if b.Batch.Max > 1 {
 		if splitter.New(codec) == nil {
@@ -458,8 +497,20 @@ func (t Timeouts) withDefaults() Timeouts {
 
 func (b BackendConfig) withDefaults(r *Route) BackendConfig {
 	b.Codec = b.codec(r)
+	traits := b.Codec.Traits()
+	def(&b.Connections, traits.Connections)
 	def(&b.Connections, 2)
 	def(&b.Own, 64)
+	def(&b.Window, traits.Window)
+	if b.Serial {
+		b.Window = 1
+	}
+	if b.Window == 0 && (b.Merge.On || b.Share || b.Gap > 0 || b.Settle > 0 || b.Lane != (LaneConfig{})) {
+		b.Window = b.inFlight(r)
+	}
+	def(&b.Lane.Window, max(1, b.Window-b.Window/4))
+	def(&b.Lane.Failures, 3)
+	def(&b.Lane.Rest, 5*time.Second)
 	b.InFlight = b.inFlight(r)
 	def(&b.Batch.Max, 1)
 	def(&b.Strikes, 100)
@@ -484,6 +535,9 @@ func (b BackendConfig) withReach() BackendConfig {
 	}
 	return b
 }
+
+// dispatches reports whether what is admitted may have to wait. It is for a config that has its defaults.
+func (b *BackendConfig) dispatches() bool { return b.Window > 0 }
 
 func (b *BackendConfig) codec(r *Route) protocol.Codec {
 	if b.Codec != nil {

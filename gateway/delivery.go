@@ -21,15 +21,25 @@ func (s *Session) deliver(x *exchange, out []byte, final bool, e event) bool {
 	}
 	h := s.vc.Lock()
 	defer h.Unlock()
-	if s.desk.closed {
+	switch {
+	case s.desk.closed, x.void:
 		if final {
 			x.fire(abandon)
 			c.abandoned.Add(1)
-			s.desk.settle(h, x)
+			if !x.void {
+				s.desk.settle(h, x)
+			}
 			s.desk.leave(h, x)
 			x.free()
 		}
-		return false
+		return s.closeIfDrained(h)
+	case x.parked != nil:
+		if final {
+			x.fire(e)
+			c.ended(e)
+			s.park(h, x, out)
+		}
+		return s.closeIfDrained(h)
 	}
 	switch {
 	case final:
@@ -134,6 +144,9 @@ func (s *Session) putWait(h *tunnel.Held, x *exchange, w *worker) bool {
 		return false
 	}
 	x.heard = true
+	if s.route.closing {
+		return s.putOff(h, x, w)
+	}
 	frame := s.route.say(w.out[:0], x.request(s.route.codec, &w.echo), &protocol.Notice{Class: protocol.Accepted, Cause: protocol.InProcess})
 	w.out = frame[:0]
 	if len(frame) == 0 || h.Put(frame) != nil {

@@ -20,22 +20,28 @@ type desk struct {
 	bound       bool                 // it has changed that for its later requests
 	carrier     *Backend             // that brings a great result
 	waiting     []*Backend           // that want to bring one too
+	parked      parkedList           // what the client is to ask for again
 	draining    bool                 // nothing more is taken; closed when nothing is open
 	closed      bool
 	cause       error // why
 }
 
 // find reports whether a request named id is open. A request without ID never is.
-func (d *desk) find(_ *tunnel.Held, id protocol.ID, hash uint64) bool {
+func (d *desk) find(h *tunnel.Held, id protocol.ID, hash uint64) bool {
+	return d.named(h, id, hash) != nil
+}
+
+// named returns the request named id that is open, or nil.
+func (d *desk) named(_ *tunnel.Held, id protocol.ID, hash uint64) *exchange {
 	if len(id) == 0 {
-		return false
+		return nil
 	}
 	for x := d.byID[hash]; x != nil; x = x.same {
 		if bytes.Equal(x.id, id) && !x.done {
-			return true
+			return x
 		}
 	}
-	return false
+	return nil
 }
 
 // enter adds x at the end.

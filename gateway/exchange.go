@@ -26,8 +26,14 @@ type exchange struct {
 	holds time.Duration // how much longer than others it may take
 	parts bool          // after it the client needs no connection of its own any more
 
+	lane  uint32
+	party *party // with whom it has left in one frame
+
 	gather *gather // the batch that it is a member of, or nil
 	slot   int     // its place there
+
+	void   bool    // its client has given it up, and its answer is nobody's
+	parked *parked // its client has heard that it is to ask again
 
 	heard bool   // a wait notice was sent
 	reply []byte // the final answer, while the client must hear another one first

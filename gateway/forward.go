@@ -14,6 +14,9 @@ import (
 // leaves x to the caller; after nil x is whoever's who answers it. If m is a head, start
 // has what follows carried.
 func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel.Reservation, start func(head []byte)) error {
+	if b.dispatch != nil && start == nil {
+		return b.admit(x, m, room)
+	}
 	defer room.Release()
 	b.sendMu.Lock()
 	defer b.sendMu.Unlock()
@@ -126,10 +129,16 @@ func (b *Backend) expire() {
 	for _, x := range list {
 		r.counters.limits[limitAnswerTime].Add(1)
 		b.up.expired.Add(1)
-		b.done()
-		b.end(x, expire, &protocol.Notice{Class: protocol.Failed, Cause: protocol.AnswerTimeout, Unknown: true})
+		lane := x.lane
+		x.all(func(x *exchange) {
+			b.done()
+			b.end(x, expire, &protocol.Notice{Class: protocol.Failed, Cause: protocol.AnswerTimeout, Unknown: true})
+		})
+		if b.dispatch != nil {
+			b.advance(lane, false)
+		}
 	}
-	if len(list) > 0 && (r.mode == protocol.FIFO || r.mode == protocol.Exclusive) {
+	if len(list) > 0 && (r.mode == protocol.FIFO || r.mode == protocol.Exclusive || b.up.conf.Serial) {
 		// An answer that still comes would be taken for the next one's.
 		b.lose(errors.New("the backend did not answer in time, and answers are matched by order"))
 	}

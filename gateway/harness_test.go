@@ -116,8 +116,8 @@ func (w *world) balance() {
 		return
 	}
 	c := w.counters()
-	if c.Received != c.Forwarded+c.Refused+uint64(c.Queued) {
-		w.t.Errorf("received %d is not forwarded %d + refused %d + queued %d", c.Received, c.Forwarded, c.Refused, c.Queued)
+	if c.Received != c.Forwarded+c.Refused+c.Joined+uint64(c.Queued) {
+		w.t.Errorf("received %d is not forwarded %d + refused %d + joined %d + queued %d", c.Received, c.Forwarded, c.Refused, c.Joined, c.Queued)
 	}
 	if sum := c.Answered + c.Failed + c.Expired + c.Abandoned + uint64(c.InFlight); c.Forwarded != sum {
 		w.t.Errorf("forwarded %d is not answered %d + failed %d + expired %d + abandoned %d + in flight %d",

@@ -275,6 +275,16 @@ func (l *Ledger) renew(deadline time.Time) {
 	}
 }
 
+// used returns how many tickets are open or in quarantine, and tickets how many there can be.
+func (l *Ledger) used(now time.Time) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bury(now)
+	return l.open + l.graves.len()
+}
+
+func (l *Ledger) tickets() int { return int(min(l.maxSlots, 1<<30)) }
+
 // drop takes back an Add, for what was not sent after all.
 func (l *Ledger) drop(ticket uint64) {
 	l.mu.Lock()

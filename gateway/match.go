@@ -23,6 +23,10 @@ func (t *matcher) judge(x *exchange, final bool) (bool, verdict) {
 	var req *protocol.Message
 	if x != nil {
 		req = x.request(t.route.codec, &t.req)
+		if p := x.party; p != nil && p.apart { // what was sent is no client's
+			req.Reset()
+			_ = t.route.codec.DecodeBody(protocol.FromClient, p.body, req)
+		}
 	}
 	switch t.codec.Match(req, t.m) {
 	case protocol.Unasked:

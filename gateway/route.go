@@ -24,11 +24,14 @@ type route struct {
 	batching    protocol.Batching    // nil: there are no batches
 	carrying    protocol.Carrying    // nil: nothing is carried
 	keyed       protocol.Keyed       // nil: every backend can answer everything
+	merging     protocol.Merging     // nil: reads have nothing to do with one another
 	matching    protocol.Matching    // nil: an ID, a key or the order says all
 	policing    protocol.Policing    // nil: the codec has no rules of its own
 	remembering protocol.Remembering // nil: it does not matter what was refused
 	splitter    splitter.Splitter    // nil: there are no batches
 	ordered     bool                 // a client pairs answers by order
+	closing     bool                 // a wait notice ends the exchange for its client, who asks again
+	joins       bool                 // a client that repeats an open request means the same one
 	keep        bool                 // the body of a request is needed again: for notices, or to hold its answer against
 	workers     []*worker            // one for each shard
 	upstreams   []*upstream
@@ -63,6 +66,7 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 	r := &route{conf: conf, limits: conf.Limits.withDefaults(), timeouts: conf.Timeouts.withDefaults(), wait: conf.Wait, mode: conf.mode(),
 		codec: conf.Codec, splitter: splitter.New(conf.Codec)}
 	def(&r.conf.RetryAfter, time.Second)
+	def(&r.wait.Keep, time.Minute)
 	r.batching, _ = r.codec.(protocol.Batching)
 	if conf.carries() {
 		r.carrying, _ = r.codec.(protocol.Carrying)
@@ -73,8 +77,15 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 		r.keyed, _ = r.codec.(protocol.Keyed)
 	}
 	traits := r.codec.Traits()
+	r.joins = traits.Joins
+	r.closing = r.wait.On && traits.Wait == protocol.Closing
+	r.merging, _ = r.codec.(protocol.Merging)
 	r.matching, _ = r.codec.(protocol.Matching)
-	r.ordered, r.keep = traits.Ordered, traits.Echo || r.matching != nil
+	r.ordered, r.keep = traits.Ordered, traits.Echo || traits.Joins || r.closing || r.matching != nil
+	for i := range conf.Backends {
+		b := conf.Backends[i].withDefaults(&conf)
+		r.keep = r.keep || b.dispatches()
+	}
 	r.build(&conf, r.limits, log)
 	for _, shard := range shards {
 		w := &worker{shard: shard, checker: passAll{}, copies: make([][]byte, len(conf.Mirrors))}

@@ -247,6 +247,9 @@ func (s *Session) request(own *tunnel.Owner, m *protocol.Message, g *gather) boo
 	if !s.held.verified {
 		s.count.received++
 		s.route.counters.received.Add(1)
+		if s.repeats(m) {
+			return true
+		}
 		s.judging = true
 		if n := s.judge(m); n != nil {
 			return s.refuse(m, g, n)
@@ -286,7 +289,7 @@ func (s *Session) judge(m *protocol.Message) *protocol.Notice {
 	}
 	same := s.look(m.ID)
 	switch {
-	case same:
+	case same && !s.route.joins:
 		return s.notice(protocol.Duplicate, protocol.StillOpen)
 	case s.open >= r.limits.InFlight && !r.ordered: // where answers come in order nothing is lost by not reading on
 		r.counters.limits[limitInFlight].Add(1)

@@ -8,7 +8,7 @@ import (
 
 // Counters are what happened on one route since it was made. They balance:
 //
-//	Received  = Forwarded + Refused + Queued
+//	Received  = Forwarded + Refused + Joined + Queued
 //	Forwarded = Answered + Failed + Expired + Abandoned + InFlight
 //
 // where requests are counted one by one, the members of a batch each for itself, and
@@ -17,6 +17,7 @@ type Counters struct {
 	Received  uint64 `json:"received"`  // requests, whole frames or members of a batch
 	Forwarded uint64 `json:"forwarded"` // to a backend
 	Refused   uint64 `json:"refused"`   // Fix, Denied, Duplicate, Later; see Notices
+	Joined    uint64 `json:"joined"`    // repeats of a request that is open, or whose result was kept
 	Answered  uint64 `json:"answered"`  // with the backend's result
 	Failed    uint64 `json:"failed"`    // the backend connection was lost, or its answer unusable
 	Expired   uint64 `json:"expired"`   // no answer in time
@@ -30,6 +31,8 @@ type Counters struct {
 	Batches uint64            `json:"batches"`     // requests that came as batches of a client
 	Bundles uint64            `json:"bundles"`     // batches sent to backends
 	Split   uint64            `json:"split"`       // responses of a backend that held several results
+	Merged  uint64            `json:"merged"`      // reads that left together with others
+	Parted  uint64            `json:"parted"`      // frames of several reads that were refused, and asked for one by one
 	Carried uint64            `json:"carried"`     // requests and results of which only the head was held
 	Cut     uint64            `json:"carried_cut"` // of these, the ones that did not come to their end
 
@@ -116,13 +119,14 @@ const (
 	limitBodyTime
 	limitInline
 	limitGather
+	limitParked
 	limitStrikes
 	limitBackendStrikes
 	numLimits
 )
 
 var limitNames = [numLimits]string{"frame", "frame_time", "idle", "in_flight", "in_flight_total", "connections", "connections_per_peer",
-	"queue", "queue_time", "answer_time", "body_time", "inline", "gather", "strikes", "backend_strikes"}
+	"queue", "queue_time", "answer_time", "body_time", "inline", "gather", "parked", "strikes", "backend_strikes"}
 
 // counters is what is behind Counters while a route runs.
 type counters struct {
@@ -134,6 +138,7 @@ type counters struct {
 	carried, cutBodies                         atomic.Uint64
 	late, doubled, unknown, unasked            atomic.Uint64
 	malformed, outOfStep, foreign, cut         atomic.Uint64
+	merged, parted, joined                     atomic.Uint64
 	observed, warned, pushed, divided, misfits atomic.Uint64
 	limits                                     [numLimits]atomic.Uint64
 }
@@ -147,7 +152,7 @@ func (c *counters) snapshot() Counters {
 		Waits: c.waits.Load(), Batches: c.batches.Load(), Bundles: c.bundles.Load(), Split: c.split.Load(),
 		Carried: c.carried.Load(), Cut: c.cutBodies.Load(),
 		Late: c.late.Load(), Doubled: c.doubled.Load(), Unknown: c.unknown.Load(), Unasked: c.unasked.Load(),
-		Malformed: c.malformed.Load(), OutOfStep: c.outOfStep.Load(), WrongProtocol: c.foreign.Load(), Truncated: c.cut.Load(), Pushed: c.pushed.Load(), Divided: c.divided.Load(), Misfits: c.misfits.Load(),
+		Malformed: c.malformed.Load(), OutOfStep: c.outOfStep.Load(), WrongProtocol: c.foreign.Load(), Truncated: c.cut.Load(), Pushed: c.pushed.Load(), Divided: c.divided.Load(), Misfits: c.misfits.Load(), Merged: c.merged.Load(), Joined: c.joined.Load(), Parted: c.parted.Load(),
 		Observed: c.observed.Load(), Warned: c.warned.Load(),
 	}
 	for class := range protocol.Class(protocol.NumClasses) {

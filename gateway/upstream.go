@@ -24,6 +24,7 @@ type upstream struct {
 	batching protocol.Batching // nil: it is none
 	splitter splitter.Splitter // nil: there are no batches
 	carrying protocol.Carrying // nil: nothing is carried
+	merging  protocol.Merging  // nil: reads have nothing to do with one another
 	breaker  breaker
 	links    []*machine // one for each connection, over all its generations
 	owns     owns
@@ -36,6 +37,7 @@ func newUpstream(r *route, p *pool, conf BackendConfig) *upstream {
 	u := &upstream{route: r, pool: p, conf: conf, codec: conf.Codec, splitter: splitter.New(conf.Codec)}
 	u.rewriter, _ = u.codec.(protocol.Rewriter)
 	u.batching, _ = u.codec.(protocol.Batching)
+	u.merging, _ = u.codec.(protocol.Merging)
 	if r.carrying != nil {
 		u.carrying = u.codec.(protocol.Carrying) // Check has seen to it
 	}

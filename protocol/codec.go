@@ -64,6 +64,9 @@ type Traits struct {
 	// Tickets is the number of different IDs that AppendTicket can write, 0 if the codec
 	// is no Rewriter.
 	Tickets uint64
+	// Connections and Window are how many connections a backend can be expected to take, and how many frames on one before
+	// it has answered, if the configuration does not say. 0: nothing is known.
+	Connections, Window int
 	// Ordered is true if a client pairs answers with its requests by their order.
 	Ordered bool
 	// Batches is true of a Batching codec whose declaration does have batches.

@@ -70,7 +70,7 @@ func (l *loader) route(p path) gateway.Route {
 			Frame: time.Duration(s.Timeouts.Frame), Body: time.Duration(s.Timeouts.Body), Idle: time.Duration(s.Timeouts.Idle), Queue: time.Duration(s.Timeouts.Queue),
 			Answer: time.Duration(s.Timeouts.Answer), Connect: time.Duration(s.Timeouts.Connect), Linger: time.Duration(s.Timeouts.Linger),
 		},
-		Wait:       gateway.WaitConfig{On: s.Wait.on, After: time.Duration(s.Wait.After)},
+		Wait:       gateway.WaitConfig{On: s.Wait.on, After: time.Duration(s.Wait.After), Keep: time.Duration(s.Wait.Keep)},
 		RetryAfter: time.Duration(s.RetryAfter),
 	}
 	if mode, ok := protocol.ParseMode(s.Mode); ok {
@@ -120,10 +120,15 @@ func (l *loader) backend(route, p path, routeSpeaks bool, limits protocol.Limits
 	l.decode(p, &s)
 	b := gateway.BackendConfig{
 		Name: s.Name, Address: s.Address, Connections: int(s.Connections), Own: int(s.Own), InFlight: int(s.InFlight),
+		Window: int(s.Window), Gap: time.Duration(s.Gap), Settle: time.Duration(s.Settle), Serial: s.Serial, Share: s.Share,
+		Lane:    gateway.LaneConfig{Window: int(s.Lane.Window), Failures: int(s.Lane.Failures), Rest: time.Duration(s.Lane.Rest)},
 		Batch:   gateway.BatchConfig{Max: int(s.Batch.Max), Linger: time.Duration(s.Batch.Linger)},
 		Strikes: int(s.Strikes),
 		Backoff: s.Backoff.gateway(),
 		Circuit: gateway.Circuit{Failures: int(s.Circuit.Failures), Rest: time.Duration(s.Circuit.Rest)},
+	}
+	if m := s.Merge; m != nil {
+		b.Merge = gateway.MergeConfig{On: true, Wait: time.Duration(m.Wait), Gap: m.Gap}
 	}
 	l.address(p.join("address"), s.Address)
 	if routeSpeaks {

@@ -78,10 +78,28 @@ type backendShape struct {
 	Connections count        `json:"connections" default:"2" doc:"Connections that are kept open."`
 	Own         count        `json:"own" default:"64" doc:"Connections beside these that clients can have to themselves, for requests that change a connection or hold it up."`
 	InFlight    count        `json:"in_flight" default:"64" doc:"Open requests on one connection."`
+	Window      count        `json:"window" doc:"Messages without an answer on one connection; what is admitted beyond that waits, in order. Default: what the protocol is known for, or all of in_flight."`
+	Gap         duration     `json:"gap" default:"0" doc:"The least pause between two messages."`
+	Settle      duration     `json:"settle" default:"0" doc:"The pause after a connection was made."`
+	Serial      bool         `json:"serial" default:"false" doc:"For a backend that takes one request at a time and need not give its id back. Answers are matched by order, and a connection is closed after one that did not come in time."`
+	Share       bool         `json:"share" default:"false" doc:"Answers reads of the same that wait at the same time once."`
+	Merge       *mergeShape  `json:"merge" doc:"Sends reads of adjacent ranges that wait at the same time as one."`
+	Lane        laneShape    `json:"lane" doc:"What is behind one connection and can be slow or dead by itself, such as a Modbus unit."`
 	Batch       batchShape   `json:"batch" doc:"Sends requests together. Left out: each by itself."`
 	Strikes     count        `json:"strikes" default:"100" doc:"Answers that nobody asked for after which a connection is closed."`
 	Backoff     backoffShape `json:"backoff" doc:"The pause before a connection that failed is tried again."`
 	Circuit     circuitShape `json:"circuit" doc:"When clients are told at once that the backend is not available."`
+}
+
+type mergeShape struct {
+	Wait duration `json:"wait" default:"0" doc:"How long a read waits for others. With 0 it meets those that wait for their turn."`
+	Gap  int      `json:"gap" default:"0" doc:"The number of items between two ranges that may be read for nothing."`
+}
+
+type laneShape struct {
+	Window   count   `json:"window" doc:"Messages without an answer. Default: three quarters of the backend's window."`
+	Failures count   `json:"failures" default:"3" doc:"Answers in a row that did not come in time, after which it rests: requests are refused at once."`
+	Rest     timeout `json:"rest" default:"5s" doc:"Until one request tries it again."`
 }
 
 type batchShape struct {
@@ -125,12 +143,13 @@ type framingShape struct{ json.RawMessage }
 
 // waitShape is true, false or an object.
 type waitShape struct {
-	on    bool
-	After duration
+	on          bool
+	After, Keep duration
 }
 
 type waitObject struct {
 	After duration `json:"after" default:"0" doc:"Not before this time, and not at all if the result comes first."`
+	Keep  duration `json:"keep" default:"1m" doc:"How long a result is kept, in protocols where the notice means that the client has to ask again."`
 }
 
 // UnmarshalJSON reads one of the three forms. An object means true.
@@ -141,7 +160,7 @@ func (w *waitShape) UnmarshalJSON(data []byte) error {
 	w.on = true
 	var o waitObject
 	err := json.Unmarshal(data, &o)
-	w.After = o.After
+	w.After, w.Keep = o.After, o.Keep
 	return err
 }
 

@@ -65,4 +65,6 @@ func TestFaultA01Suite(t *testing.T) {
 	}
 }
 
-func FuzzSplit(f *testing.F) { protocoltest.Fuzz(f, suite(Options{Inline: true, Version: 3, Unknown: "pass"})) }
+func FuzzSplit(f *testing.F) {
+	protocoltest.Fuzz(f, suite(Options{Inline: true, Version: 3, Unknown: "pass"}))
+}

@@ -1,0 +1,95 @@
+package gateway
+
+import "time"
+
+// LaneConfig is about what can be slow or dead by itself behind one backend connection, such as a unit behind a Modbus
+// gateway.
+type LaneConfig struct {
+	// Window is how many frames of one lane may be without an answer; Window of the backend by default, but of more than one
+	// lane never the whole of it.
+	Window int
+	// Failures is the number of answers in a row that did not come in time after which a lane rests; 3.
+	Failures int
+	// Rest is how long, until one request tries it again; 5 s. Those that come meanwhile are refused at once.
+	Rest time.Duration
+}
+
+// lanes are those of a backend connection that something is out on, or that have failed. The Backend's sendMu guards them.
+type lanes struct {
+	by      map[uint32]*lane
+	blocked []uint32 // while something is picked
+}
+
+type lane struct {
+	out    int
+	failed int       // in a row
+	until  time.Time // it rests; after that one frame tries it
+}
+
+type laneVerdict uint8
+
+const (
+	laneFree laneVerdict = iota
+	laneFull
+	laneRests
+)
+
+// may says whether a frame of lane n may leave.
+func (l *lanes) may(n uint32, conf *LaneConfig, now time.Time) laneVerdict {
+	lane := l.by[n]
+	switch {
+	case lane == nil:
+		return laneFree
+	case lane.failed >= conf.Failures && now.Before(lane.until):
+		return laneRests
+	case lane.failed >= conf.Failures && lane.out > 0, lane.out >= conf.Window:
+		return laneFull
+	}
+	return laneFree
+}
+
+// left counts a frame of lane n out.
+func (l *lanes) left(n uint32) {
+	lane := l.by[n]
+	if lane == nil {
+		lane = l.make(n)
+	}
+	lane.out++
+}
+
+func (l *lanes) make(n uint32) *lane {
+	if l.by == nil {
+		l.by = map[uint32]*lane{}
+	}
+	lane := &lane{}
+	l.by[n] = lane
+	return lane
+}
+
+// finished counts it in again: it was answered, or its time was over.
+func (l *lanes) finished(n uint32, answered bool, conf *LaneConfig, now time.Time) {
+	lane := l.by[n]
+	if lane == nil {
+		return
+	}
+	lane.out--
+	if answered {
+		lane.failed = 0
+	} else if lane.failed++; lane.failed >= conf.Failures {
+		lane.until = now.Add(conf.Rest)
+	}
+	if lane.out == 0 && lane.failed == 0 {
+		delete(l.by, n)
+	}
+}
+
+func (l *lanes) block(n uint32) { l.blocked = append(l.blocked, n) }
+
+func (l *lanes) isBlocked(n uint32) bool {
+	for _, b := range l.blocked {
+		if b == n {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,136 @@
+package gateway
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/tunnel"
+)
+
+// parked is a request whose client has heard a wait notice that closes, and its result once that is there. The client
+// asks for it by sending the same request again, under whatever ID.
+type parked struct {
+	request []byte    // its body under ID 0
+	result  []byte    // the frame; nil: it is not there yet
+	until   time.Time // the result is kept
+}
+
+// parkedList is what a client is to ask for again, guarded by the lock of its VConn.
+type parkedList []*parked
+
+// maxParked is how many results one client may leave with the gateway.
+const maxParked = 64
+
+// putOff tells the client of x to ask again. If there is no room for that, or too much is kept for it already, it goes on
+// waiting.
+func (s *Session) putOff(h *tunnel.Held, x *exchange, w *worker) bool {
+	r := s.route
+	s.desk.parked.sweep(time.Now())
+	if len(s.desk.parked) >= maxParked {
+		r.counters.limits[limitParked].Add(1)
+		return false
+	}
+	m := x.request(r.codec, &w.echo)
+	key, err := s.unnamed(nil, m)
+	if err != nil {
+		return false
+	}
+	frame := r.say(w.out[:0], m, &protocol.Notice{Class: protocol.Accepted, Cause: protocol.InProcess})
+	w.out = frame[:0]
+	if len(frame) == 0 || h.Put(frame) != nil {
+		return false
+	}
+	x.fire(wait)
+	x.parked = &parked{request: key}
+	s.desk.parked = append(s.desk.parked, x.parked)
+	s.desk.settle(h, x)
+	r.counters.waits.Add(1)
+	r.counters.notices[protocol.Accepted].Add(1)
+	return true
+}
+
+// unnamed appends the body of m under ID 0, by which two requests can be compared.
+func (s *Session) unnamed(dst []byte, m *protocol.Message) ([]byte, error) {
+	var id protocol.ID
+	if c, ok := s.route.codec.(protocol.Rewriter); ok {
+		id = c.AppendTicket(nil, 0)
+	}
+	return s.route.codec.AppendWithID(dst, m, id)
+}
+
+// park keeps the result of x until its client asks again.
+func (s *Session) park(h *tunnel.Held, x *exchange, frame []byte) {
+	x.parked.result = append([]byte{}, frame...)
+	x.parked.until = time.Now().Add(s.route.wait.Keep)
+	s.desk.leave(h, x)
+	x.free()
+}
+
+// asksAgain answers m if it is what was put off: with its result, once, or with the same notice again.
+func (s *Session) asksAgain(m *protocol.Message) bool {
+	r := s.route
+	key, err := s.unnamed(s.w.out[:0], m)
+	s.w.out = key[:0]
+	if err != nil {
+		return false
+	}
+	p := s.find(key)
+	if p == nil {
+		return false
+	}
+	if p.result == nil {
+		r.counters.notices[protocol.Accepted].Add(1)
+		s.put(r.say(s.w.out[:0], m, &protocol.Notice{Class: protocol.Accepted, Cause: protocol.InProcess}))
+		return true
+	}
+	frame, err := s.renamed(p.result, m)
+	if err != nil {
+		frame = r.say(nil, m, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer})
+	}
+	s.put(frame)
+	return true
+}
+
+// find returns what is parked under key. If its result is there it is parked no longer.
+func (s *Session) find(key []byte) *parked {
+	h := s.vc.Lock()
+	defer h.Unlock()
+	s.desk.parked.sweep(time.Now())
+	for i, p := range s.desk.parked {
+		if !bytes.Equal(p.request, key) {
+			continue
+		}
+		if p.result != nil {
+			s.desk.parked = append(s.desk.parked[:i], s.desk.parked[i+1:]...)
+		}
+		return p
+	}
+	return nil
+}
+
+// renamed makes a frame of a kept one, as an answer to m.
+func (s *Session) renamed(frame []byte, m *protocol.Message) ([]byte, error) {
+	codec := s.route.codec
+	var kept protocol.Message
+	if err := codec.Decode(protocol.FromBackend, frame, &kept); err != nil {
+		return nil, err
+	}
+	out, err := codec.AppendWithID(codec.OpenFrame(nil, m.Head), &kept, m.ID)
+	if err != nil {
+		return nil, err
+	}
+	return codec.CloseFrame(out, 0)
+}
+
+// sweep drops results that were kept for long enough.
+func (l *parkedList) sweep(now time.Time) {
+	kept := (*l)[:0]
+	for _, p := range *l {
+		if p.result == nil || now.Before(p.until) {
+			kept = append(kept, p)
+		}
+	}
+	clear((*l)[len(kept):])
+	*l = kept
+}

@@ -1,0 +1,191 @@
+package gateway
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sallyport/sallyport/protocol"
+)
+
+// MergeConfig has reads of several clients leave as one.
+type MergeConfig struct {
+	// On merges reads of adjacent or overlapping ranges that wait at the same time.
+	On bool
+	// Wait is how long a read waits for others. With 0 it meets those that wait for their turn.
+	Wait time.Duration
+	// Gap is the number of items between two ranges that may be read with them for nothing.
+	Gap int
+}
+
+// party is several reads in one frame. It belongs to the exchange whose ticket the frame has, and to who has that.
+type party struct {
+	whole   protocol.Range
+	apart   bool // the ranges differ
+	body    []byte
+	members []member // the first is the one whose ticket it is
+}
+
+type member struct {
+	x    *exchange
+	what protocol.Range
+}
+
+// party returns those that may leave with errand i, nil if there is nobody: reads of the same lane with no other request
+// of that lane between them.
+func (d *dispatch) party(i int) *party {
+	conf := &d.b.up.conf
+	first := d.queue[i]
+	if !first.read || first.single || !conf.Share && !conf.Merge.On {
+		return nil
+	}
+	p := party{whole: first.what}
+	taken := map[*exchange]bool{first.x: true}
+	p.members = append(p.members, member{first.x, first.what})
+	for again := true; again; {
+		again = false
+		for _, e := range d.queue[i+1:] {
+			if e.x.lane != first.x.lane || taken[e.x] {
+				continue
+			}
+			if !e.read {
+				break // nothing may pass it
+			}
+			if whole, ok := d.union(p.whole, e.what); ok && !e.single {
+				again = again || whole != p.whole
+				p.whole = whole
+				p.apart = p.apart || e.what != first.what
+				p.members = append(p.members, member{e.x, e.what})
+				taken[e.x] = true
+			}
+		}
+	}
+	if len(p.members) == 1 {
+		return nil
+	}
+	p.apart = p.apart || p.whole != first.what
+	return &p
+}
+
+// union returns the range that has both a and b, if they may be read as one.
+func (d *dispatch) union(a, b protocol.Range) (protocol.Range, bool) {
+	conf := &d.b.up.conf
+	switch {
+	case a.Space != b.Space:
+		return a, false
+	case b.First >= a.First && b.First+b.Count <= a.First+a.Count:
+		return a, conf.Merge.On || a == b
+	case !conf.Merge.On:
+		return a, false
+	}
+	end := max(a.First+a.Count, b.First+b.Count)
+	u := protocol.Range{Space: a.Space, First: min(a.First, b.First), Most: a.Most}
+	u.Count = end - u.First
+	if u.Count > u.Most || int(u.Count) > int(a.Count)+int(b.Count)+conf.Merge.Gap {
+		return a, false
+	}
+	return u, !d.apart.has(u)
+}
+
+func (p *party) has(x *exchange) bool {
+	for i := range p.members {
+		if p.members[i].x == x {
+			return true
+		}
+	}
+	return false
+}
+
+// joined has the others stand where the first stands in the output.
+func (p *party) joined(first *exchange) {
+	for _, m := range p.members {
+		m.x.from, m.x.to = first.from, first.to
+	}
+}
+
+// all calls f for x, or for everybody whose request left with it.
+func (x *exchange) all(f func(x *exchange)) {
+	p := x.party
+	if p == nil {
+		f(x)
+		return
+	}
+	x.party = nil
+	for _, m := range p.members {
+		f(m.x)
+	}
+}
+
+// answerAll gives each member of the party of x its part of m.
+func (b *Backend) answerAll(x *exchange, m *protocol.Message) {
+	p := x.party
+	x.party = nil
+	if p.apart && b.up.merging.Splits(m) {
+		b.askOneByOne(p)
+		return
+	}
+	r := b.up.route
+	for _, one := range p.members {
+		out := r.open(b.out[:0], one.x)
+		var err error
+		if m.Failed || one.what == p.whole {
+			out, err = r.codec.AppendWithID(out, m, one.x.id)
+		} else {
+			out, err = r.merging.AppendSlice(out, m, p.whole, one.what, one.x.id)
+		}
+		if err == nil {
+			out, err = r.close(out, one.x)
+		}
+		b.out = out[:0]
+		b.done()
+		if err != nil {
+			b.end(one.x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer})
+			continue
+		}
+		if r.results {
+			b.copy(one.x, m)
+		}
+		b.deliver(one.x, out, true)
+	}
+}
+
+// askOneByOne asks again for each range of a party that was refused as a whole: some devices have holes. They are reads,
+// so that nothing is done twice.
+func (b *Backend) askOneByOne(p *party) {
+	err := b.dispatched(func(d *dispatch) error {
+		d.apart.add(p.whole)
+		b.up.route.counters.parted.Add(1)
+		again := make([]*errand, 0, len(p.members)+len(d.queue))
+		for _, one := range p.members {
+			again = append(again, &errand{x: one.x, since: time.Now(), read: true, what: one.what, single: true})
+		}
+		d.queue = append(again, d.queue...)
+		return nil
+	})
+	if errors.Is(err, errLedgerClosed) {
+		for _, one := range p.members {
+			b.up.pending.Add(-1)
+			b.end(one.x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BackendLost})
+		}
+	}
+}
+
+// apart are ranges that a device has refused to give as one, the latest of them.
+type apart struct {
+	ranges [32]protocol.Range
+	n      int
+}
+
+func (a *apart) add(r protocol.Range) {
+	a.ranges[a.n%len(a.ranges)] = r
+	a.n++
+}
+
+// has reports whether r contains one of them.
+func (a *apart) has(r protocol.Range) bool {
+	for _, o := range a.ranges[:min(a.n, len(a.ranges))] {
+		if o.Space == r.Space && r.First <= o.First && o.First+o.Count <= r.First+r.Count {
+			return true
+		}
+	}
+	return false
+}
