@@ -6,6 +6,7 @@ import (
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/generic"
 	"github.com/sallyport/sallyport/protocol/jsonrpc"
+	"github.com/sallyport/sallyport/protocol/modbus"
 	"github.com/sallyport/sallyport/protocol/resp"
 )
 
@@ -13,6 +14,7 @@ import (
 var All = []Protocol{
 	entry("jsonrpc", "JSON-RPC 2.0: requests, notifications and batches in JSON.", jsonrpc.New),
 	entry("resp", "RESP2 and RESP3, what Redis and its kin speak.", resp.New),
+	entry("modbus", "Modbus TCP: the requests of masters to devices and to gateways of serial lines.", modbus.New),
 	entry("generic", "A protocol of fixed or delimited fields, declared wholly in the configuration.", generic.New),
 }
 
