@@ -30,8 +30,9 @@ func newSendCommand() *cobra.Command {
 input) and shows each frame that goes out and that comes back, with the time since
 the start. It waits for every answer: the exit status is 1 if one is missing.
 
-With --lines, which is the default for JSON-RPC, each line of FILE is one message,
-and gets the framing of the protocol. Otherwise FILE is sent as it is, and must be
+With --lines, which is the default but for generic, each line of FILE is one message:
+its body in JSON-RPC, a command and its arguments in RESP, and in Modbus unit, function,
+address, and a quantity to read or the values to write. Otherwise FILE is sent as it is, and must be
 in that framing. With -c it speaks what clients of a route speak, and ADDR is
 where the route listens if you leave it out ("-" then still is the standard input).`,
 		Example: `  echo '{"jsonrpc":"2.0","method":"echo","params":[1],"id":1}' | sallyport send 127.0.0.1:7000
@@ -57,7 +58,8 @@ where the route listens if you leave it out ("-" then still is the standard inpu
 				}
 			}
 			if !cmd.Flags().Changed("lines") {
-				lines = spoken.codec.Traits().Name == "jsonrpc"
+				_, typed := spoken.codec.(sim.Typed)
+				lines = typed || spoken.codec.Traits().Name == "jsonrpc"
 			}
 			input, err := open(cmd, name)
 			if err != nil {

@@ -29,8 +29,13 @@ type Answer struct {
 }
 
 func defaultHandler(codec protocol.Codec) Handler {
-	if codec.Traits().Name == "jsonrpc" {
+	switch codec.Traits().Name {
+	case "jsonrpc":
 		return Methods
+	case "modbus":
+		return new(Device).Handle
+	case "resp":
+		return (&Store{codec: codec}).Handle
 	}
 	return func(m *protocol.Message) Answer { return Answer{Body: clone(m.Body)} }
 }

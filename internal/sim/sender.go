@@ -59,6 +59,11 @@ func (s *Sender) Run(ctx context.Context, w io.Writer, conn net.Conn, input io.R
 	return errors.Join(err, e.failed)
 }
 
+// Typed is a Codec that knows what a person means by a line of text, its n-th request from 1 on.
+type Typed interface {
+	AppendTyped(dst, line []byte, n int) ([]byte, error)
+}
+
 // outgoing is one message of the input: its frame, and what is to be expected for it.
 type outgoing struct {
 	frame, body []byte
@@ -95,13 +100,20 @@ func (s *Sender) readLines(input io.Reader) ([]outgoing, error) {
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
-		frame, err := appendFrame(nil, s.Codec, nil, line)
+		body := line
+		if c, ok := s.Codec.(Typed); ok {
+			var err error
+			if body, err = c.AppendTyped(nil, line, len(messages)+1); err != nil {
+				return nil, fmt.Errorf("line %d: %w", len(messages)+1, err)
+			}
+		}
+		frame, err := appendFrame(nil, s.Codec, nil, body)
 		if err != nil {
 			return nil, err
 		}
 		var m protocol.Message
 		err = s.Codec.Decode(protocol.FromClient, frame, &m)
-		m.Body = clone(line)
+		m.Body = clone(body)
 		messages = append(messages, s.outgoing(frame, &m, err))
 	}
 	return messages, lines.Err()
