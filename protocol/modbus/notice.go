@@ -37,7 +37,7 @@ func (c *Codec) setCodes(own map[string]int) error {
 		for cause := range protocol.Cause(numCauses) {
 			known[cause.String()] = true
 			code := causeCodes[cause]
-			if code == 0 {
+			if code == 0 || class == protocol.Later && cause == protocol.BackendLost { // nothing of it had left
 				code = classCodes[class]
 			}
 			if n, ok := own[class.String()]; ok {
