@@ -1,0 +1,152 @@
+package resp
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/sallyport/sallyport/protocol"
+)
+
+// downgraded is what a client of version 2 gets of body.
+func downgraded(t *testing.T, body string) string {
+	t.Helper()
+	c := codec(t, Options{Version: 3})
+	out := c.OpenFrame([]byte("before"), versions[0])
+	out, err := c.CloseFrame(append(out, body...), len("before"))
+	if err != nil || !strings.HasPrefix(string(out), "before") {
+		t.Fatalf("%q: got %q, %v", body, out, err)
+	}
+	return string(out[len("before"):])
+}
+
+func TestAnswersInVersionTwo(t *testing.T) {
+	for body, want := range map[string]string{
+		"+OK\r\n": "+OK\r\n", "_\r\n": "$-1\r\n", "#t\r\n": ":1\r\n", "#f\r\n": ":0\r\n", ",1.5\r\n": "$3\r\n1.5\r\n", "(12\r\n": "$2\r\n12\r\n", "=7\r\ntxt:abc\r\n": "$3\r\nabc\r\n",
+		"!8\r\nERR a\r\nb\r\n": "-ERR a  b\r\n", "%1\r\n+a\r\n_\r\n": "*2\r\n+a\r\n$-1\r\n", "~1\r\n:1\r\n": "*1\r\n:1\r\n", ">2\r\n+a\r\n+b\r\n": "*2\r\n+a\r\n+b\r\n",
+		"|1\r\n+a\r\n%1\r\n+b\r\n:1\r\n$1\r\nx\r\n": "$1\r\nx\r\n", "*2\r\n|1\r\n+a\r\n+b\r\n:1\r\n:2\r\n": "*2\r\n:1\r\n:2\r\n", "$-1\r\n": "$-1\r\n", "*-1\r\n": "*-1\r\n", "$0\r\n\r\n": "$0\r\n\r\n",
+	} {
+		if got := downgraded(t, body); got != want {
+			t.Errorf("%q: got %q, want %q", body, got, want)
+		}
+	}
+	c := codec(t, Options{Version: 3})
+	if out, err := c.CloseFrame(append(c.OpenFrame(nil, versions[memoThree]), "_\r\n"...), 0); string(out) != "_\r\n" || err != nil {
+		t.Errorf("a client of version 3: got %q, %v", out, err)
+	}
+}
+
+// Match has the answers to a subscription, one for each channel, and nothing that is pushed for an answer.
+func TestMatch(t *testing.T) {
+	conf := func(kind, name string, n string) string {
+		return "*3\r\n$" + n + "\r\n" + kind + "\r\n$1\r\n" + name + "\r\n:1\r\n"
+	}
+	c := codec(t, Options{})
+	memo := uint64(0)
+	match := func(request, answer, want string) {
+		t.Helper()
+		var req *protocol.Message
+		if request != "" {
+			req = new(protocol.Message)
+			if err := c.Decode(protocol.FromClient, []byte(cmd(strings.Fields(request)...)), req); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m := protocol.Message{Memo: memo}
+		if err := c.Decode(protocol.FromBackend, []byte(answer), &m); err != nil {
+			t.Fatal(err)
+		}
+		got := map[protocol.Match]string{protocol.Answers: "answer", protocol.Unasked: "pushed", protocol.Foreign: "foreign"}[c.Match(req, &m)]
+		if m.More {
+			got += ", more"
+		}
+		if got != want {
+			t.Errorf("%s, %q: got %s, want %s", request, answer, got, want)
+		}
+		memo = m.Memo
+	}
+	message := "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nx\r\n"
+	match("LRANGE l 0 2", message, "answer") // looks like a message, but nobody has subscribed here
+	match("SUBSCRIBE a b c", conf("subscribe", "a", "9"), "answer, more")
+	match("SUBSCRIBE a b c", message, "pushed")
+	match("SUBSCRIBE a b c", conf("subscribe", "b", "9"), "answer, more")
+	match("SUBSCRIBE a b c", conf("subscribe", "c", "9"), "answer")
+	match("", message, "pushed")
+	match("PING", "*2\r\n$4\r\npong\r\n$0\r\n\r\n", "answer")
+	match("PING", conf("unsubscribe", "a", "11"), "pushed")
+	match("UNSUBSCRIBE", conf("unsubscribe", "a", "11"), "answer")
+	match("SUBSCRIBE a b", "-ERR no\r\n", "answer")
+	match("GET a", ">2\r\n$10\r\ninvalidate\r\n*0\r\n", "pushed")
+	match("SUBSCRIBE x", ">3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n", "answer")
+}
+
+func TestKeysAndTheirAnswers(t *testing.T) {
+	c := codec(t, Options{})
+	decode := func(words ...string) *protocol.Message {
+		m := new(protocol.Message)
+		if err := c.Decode(protocol.FromClient, []byte(cmd(words...)), m); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	for line, want := range map[string]string{
+		"GET a": "a", "MGET a {b}c d{}e": "a b d{}e", "MSET a 1 b 2": "a b", "PING": "", "DBSIZE": "all", "EVAL s 2 a b c": "a b", "BLPOP a b 0": "a b", "XREAD COUNT 1 STREAMS a b 0 0": "a b",
+		"ZUNIONSTORE d 2 a b": "d a b", "BITOP AND d a b": "d a b", "OBJECT ENCODING k": "k", "EVAL s x a": "", "KEYS *": "all", "SORT k": "k",
+	} {
+		keys, all := c.Keys(decode(strings.Fields(line)...), nil)
+		var got []string
+		for _, k := range keys {
+			got = append(got, string(k))
+		}
+		if all {
+			got = append(got, "all")
+		}
+		if text := strings.Join(got, " "); text != want {
+			t.Errorf("%s: got %q, want %q", line, text, want)
+		}
+	}
+	part := func(line string, owner []int, n int, want string) {
+		t.Helper()
+		if got, err := c.AppendPart(nil, decode(strings.Fields(line)...), owner, n); err != nil || string(got) != cmd(strings.Fields(want)...) {
+			t.Errorf("%s: part %d: got %q, %v", line, n, got, err)
+		}
+	}
+	part("MGET a b c", []int{0, 1, 0}, 0, "MGET a c")
+	part("mset a 1 b 2 c 3", []int{0, 1, 0}, 1, "MSET b 2")
+	part("DEL a b", []int{1, 0}, 1, "DEL a")
+	join := func(line string, owner []int, want string, answers ...string) {
+		t.Helper()
+		var parts [][]byte
+		for _, a := range answers {
+			parts = append(parts, []byte(a))
+		}
+		got, err := c.Join([]byte("."), decode(strings.Fields(line)...), owner, parts)
+		if err != nil {
+			got = []byte("." + "error")
+		}
+		if string(got) != "."+want {
+			t.Errorf("%s: got %q, %v, want %q", line, got, err, want)
+		}
+	}
+	join("MGET a b c", []int{0, 1, 0}, "*3\r\n$1\r\nA\r\n$-1\r\n$1\r\nC\r\n", "*2\r\n$1\r\nA\r\n$1\r\nC\r\n", "*1\r\n$-1\r\n")
+	join("MGET a b c", []int{0, 1, 0}, "*3\r\n-ERR x\r\n$1\r\nB\r\n-ERR x\r\n", "-ERR x\r\n", "*1\r\n$1\r\nB\r\n")
+	join("MGET a b", []int{0, 1}, "error", "*0\r\n", "*1\r\n$1\r\nB\r\n")
+	join("DEL a b", []int{0, 1}, ":3\r\n", ":1\r\n", ":2\r\n")
+	join("DEL a b", []int{0, 1}, "-ERR x\r\n", ":1\r\n", "-ERR x\r\n")
+	join("DEL a b", []int{0, 1}, "error", ":1\r\n", "+OK\r\n")
+	join("MSET a 1 b 2", []int{0, 1}, "+OK\r\n", "+OK\r\n", "+OK\r\n")
+	join("MSET a 1 b 2", []int{0, 1}, "-ERR x\r\n", "+OK\r\n", "-ERR x\r\n")
+	join("MSET a 1 b 2", []int{0, 1}, "error", "+OK\r\n", ":1\r\n")
+}
+
+func TestGreeting(t *testing.T) {
+	c := codec(t, Options{Version: 3, Username: "u", Password: "p", Database: 2})
+	out, n := c.AppendGreeting(nil)
+	if want := cmd("AUTH", "u", "p") + cmd("HELLO", "3") + cmd("SELECT", "2"); string(out) != want || n != 3 {
+		t.Errorf("got %q, %d answers", out, n)
+	}
+	var m protocol.Message
+	_ = c.Decode(protocol.FromBackend, []byte("-WRONGPASS invalid username-password pair\r\n"), &m)
+	if err := c.Greeted(0, &m); err == nil || !strings.Contains(err.Error(), "AUTH was answered with the error WRONGPASS") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,198 @@
+package resp
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/protocol"
+)
+
+func codec(t *testing.T, o Options) *Codec {
+	t.Helper()
+	c, err := New(o, protocol.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// conn is a client's connection as a codec sees it.
+type conn struct {
+	c    *Codec
+	memo uint64
+}
+
+// sends returns what becomes of a command: over which connection it goes, "local", or what the client hears.
+func (x *conn) sends(t *testing.T, words ...string) string {
+	t.Helper()
+	m := protocol.Message{Memo: x.memo}
+	var n *protocol.Notice
+	err := x.c.Decode(protocol.FromClient, []byte(cmd(words...)), &m)
+	if bad := (*protocol.Malformed)(nil); errors.As(err, &bad) {
+		n = &protocol.Notice{Class: protocol.Fix, Cause: bad.Cause, Reasons: bad.Reasons}
+		if m.Bind == protocol.Parting {
+			x.memo = m.Memo
+		}
+	} else if m.Kind == protocol.Request {
+		if r := x.c.Police(&m); r != nil {
+			n = &protocol.Notice{Class: r.Class, Cause: r.Cause, Reasons: r.Reasons}
+		}
+	}
+	if n != nil {
+		x.memo = x.c.Refused(x.memo, &m)
+		if m.Bind == protocol.Parting {
+			x.memo = m.Memo
+		}
+		out, _ := x.c.AppendNotice(nil, &m, n)
+		return string(out)
+	}
+	x.memo = m.Memo
+	switch m.Kind {
+	case protocol.SignOn:
+		out, _ := x.c.AppendReply(nil, &m)
+		return "local " + strings.ReplaceAll(string(out), "\r\n", " ")
+	case protocol.Request:
+		text := m.Bind.String()
+		if m.Holds != 0 {
+			text += " " + m.Holds.String()
+		}
+		return text
+	}
+	return m.Kind.String()
+}
+
+func TestWhereCommandsGo(t *testing.T) {
+	for name, talk := range map[string][]string{
+		"plain":                {"GET a", "any", "set a b", "any", "PING", "any", "UNWATCH", "any", "EXEC", "any", "INFO", "any", "CLIENT SETNAME x", "local +OK ", "QUIT", "sign-off"},
+		"transaction":          {"MULTI", "own", "GET a", "own", "BLPOP a 0", "own", "EXEC", "parting", "GET a", "any"},
+		"discard":              {"MULTI", "own", "DISCARD", "parting", "GET a", "any"},
+		"watch":                {"WATCH a", "own", "GET a", "own", "MULTI", "own", "EXEC", "parting", "GET a", "any"},
+		"unwatch":              {"WATCH a", "own", "UNWATCH", "parting", "GET a", "any"},
+		"select":               {"SELECT 0", "local +OK ", "SELECT 1", "own", "SELECT 0", "own", "MULTI", "own", "EXEC", "own", "RESET", "parting", "RESET", "local +RESET "},
+		"subscribe":            {"SUBSCRIBE a b", "own", "PING", "own", "UNSUBSCRIBE", "own", "QUIT", "sign-off"},
+		"blocking":             {"BLPOP a b 1.5", "alone 1.5s", "BLPOP a 0", "alone -1ns", "BLMPOP 2 1 a LEFT", "alone 2s", "WAIT 1 100", "alone 100ms", "XREAD STREAMS a 0", "any", "XREAD BLOCK 20 STREAMS a 0", "alone 20ms", "BLPOP a x", "any"},
+		"auth":                 {"AUTH secret", "own", "GET a", "own"},
+		"tracking":             {"CLIENT TRACKING ON", "own", "GET a", "own"},
+		"a transaction spoilt": {"MULTI", "own", "GET", "-ERR wrong number of arguments for 'get' command\r\n", "EXEC", "-EXECABORT Transaction discarded because of previous errors.\r\n", "GET a", "any"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := &conn{c: codec(t, Options{Commands: map[string]string{"INFO": "shared"}})}
+			for i := 0; i < len(talk); i += 2 {
+				if got := x.sends(t, strings.Fields(talk[i])...); got != talk[i+1] {
+					t.Fatalf("%s: got %q, want %q", talk[i], got, talk[i+1])
+				}
+			}
+		})
+	}
+}
+
+func TestWhatIsRefused(t *testing.T) {
+	c := codec(t, Options{Deny: []string{"object"}, Commands: map[string]string{"config get": "shared", "SELECT": "refused"}, MaxArg: 10, MaxArgs: 6,
+		Keys: []KeyRule{{Pattern: "cache:*"}, {Pattern: "[a-c]?", Commands: []string{"GET"}}}})
+	const denied, keys = "-NOPERM cmd: want a command that is allowed here (commands)\r\n", "-NOPERM key.0: want a key that is allowed for this command (keys)\r\n"
+	for line, want := range map[string]string{
+		"FLUSHALL": "any", "CONFIG GET x": "any", "CONFIG SET a b": denied, "SHUTDOWN": denied, "DEBUG SLEEP 1": denied, "MONITOR": denied, "CLIENT REPLY OFF": denied, "CLIENT REPLY ON": "local +OK ",
+		"SELECT 1": denied, "OBJECT ENCODING cache:a": denied, "GET cache:a": "any", "GET a1": "any", "GET d1": keys, "DEL cache:a d": "-NOPERM key.1: want a key that is allowed for this command (keys)\r\n",
+		"SET a1 x": keys, "NOSUCH": "-ERR unknown command\r\n", "GET 12345678901": "-ERR arg.1: want at most 10 bytes, got 11 bytes (max_arg)\r\n",
+		"MGET a b c d e f": "-ERR nargs: want at most 6 words, got 7 (max_args)\r\n", "HELLO 3": "-NOPROTO unsupported protocol version\r\n", "HELLO 2": "local *10 $6 server $9 sallyport $5 proto :2 $2 id :1 $4 mode $5 proxy $7 modules *0 ",
+		"XREAD STREAMS cache:a b 0 0": "-NOPERM key.1: want a key that is allowed for this command (keys)\r\n", "EVAL s 1 other": keys,
+	} {
+		x := &conn{c: c}
+		if got := x.sends(t, strings.Fields(line)...); got != want {
+			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+// TestFaultA20: what a client has sent cannot add a line to an answer, whatever is wrong with it.
+func TestFaultA20NoticesAreOneLine(t *testing.T) {
+	c := codec(t, Options{})
+	for _, words := range [][]string{{"GET\r\n+OK"}, {"GET", "a\r\n", "\r\n-ERR"}, {"CONFIG", "X\r\nY"}, {"HELLO", "4\r\n"}, {"\r\n"}} {
+		got := (&conn{c: c}).sends(t, words...)
+		if !strings.HasPrefix(got, "-") || strings.Count(got, "\r\n") != 1 || strings.Count(got, "\n") != 1 {
+			t.Errorf("%q: got %q, want one line", words, got)
+		}
+	}
+	n := protocol.Notice{Class: protocol.Denied, Cause: protocol.Forbidden, Reasons: []protocol.Reason{{Path: "arg.1", Say: "no\r\n+OK"}}}
+	if got, _ := c.AppendNotice(nil, nil, &n); string(got) != "-NOPERM arg.1: no  +OK\r\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestNotices(t *testing.T) {
+	c := codec(t, Options{})
+	for want, n := range map[string]protocol.Notice{
+		"-TRYAGAIN too many requests are in flight, send it again later\r\n":   {Class: protocol.Later, Cause: protocol.Busy},
+		"-LOADING the backend is not available, send it again later\r\n":       {Class: protocol.Later, Cause: protocol.BackendDown},
+		"-ERR backend timeout; the command may have been executed\r\n":         {Class: protocol.Failed, Cause: protocol.AnswerTimeout, Unknown: true},
+		"-ERR backend connection lost; the command may have been executed\r\n": {Class: protocol.Failed, Cause: protocol.BackendLost, Unknown: true},
+		"-ERR Protocol error: want CR before LF, got a bare LF (line end)\r\n": {Class: protocol.Fix, Cause: protocol.BadSyntax, Reasons: []protocol.Reason{{Rule: "line end", Want: "CR before LF", Got: "a bare LF"}}},
+		"": {Class: protocol.Accepted, Cause: protocol.InProcess},
+	} {
+		if got, err := c.AppendNotice(nil, nil, &n); string(got) != want || err != nil {
+			t.Errorf("got %q, %v; want %q", got, err, want)
+		}
+	}
+}
+
+func TestInlineCommands(t *testing.T) {
+	c := codec(t, Options{Inline: true})
+	for line, want := range map[string]string{
+		"GET key\r\n": cmd("GET", "key"), "  set  a \"b c\"\n": cmd("set", "a", "b c"), `ECHO "\x41\n\"q\""` + "\r\n": cmd("ECHO", "A\n\"q\""), "ECHO 'it\\'s'\r\n": cmd("ECHO", "it's"),
+	} {
+		var m protocol.Message
+		if err := c.Decode(protocol.FromClient, []byte(line), &m); err != nil || string(m.Body) != want {
+			t.Errorf("%q: got %q, %v; want %q", line, m.Body, err, want)
+		}
+	}
+	for _, line := range []string{"ECHO \"open\r\n", "ECHO 'a'b\r\n"} {
+		var m protocol.Message
+		if err := c.Decode(protocol.FromClient, []byte(line), &m); err == nil {
+			t.Errorf("%q: accepted as %q", line, m.Body)
+		}
+	}
+}
+
+func TestMistakesInTheOptions(t *testing.T) {
+	for want, o := range map[string]Options{
+		"version: 4":                  {Version: 4},
+		"unknown: \"x\"":              {Unknown: "x"},
+		"commands: \"x\" is no place": {Commands: map[string]string{"GET": "x"}},
+		"no command \"NO\"":           {Commands: map[string]string{"no": "shared"}},
+		"GET cannot be answered":      {Commands: map[string]string{"GET": "local"}},
+		"allow: there is no":          {Allow: []string{"no"}},
+		"deny: there is no":           {Deny: []string{"no"}},
+		"keys[0].pattern":             {Keys: []KeyRule{{}}},
+		"keys[0].commands: there":     {Keys: []KeyRule{{Pattern: "x", Commands: []string{"no"}}}},
+		"max_arg: -1":                 {MaxArg: -1},
+		"username":                    {Username: "u"},
+	} {
+		if _, err := New(o, protocol.Limits{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	if c := codec(t, Options{Allow: []string{"get", "config"}}); c.allowed["SET"] || !c.allowed["GET"] || !c.allowed["CONFIG GET"] {
+		t.Errorf("allow: got %v", c.allowed)
+	}
+}
+
+func TestGlob(t *testing.T) {
+	for _, test := range []struct {
+		pattern, key string
+		want         bool
+	}{
+		{"*", "", true}, {"a*c", "abbc", true}, {"a*c", "abcd", false}, {"?", "", false}, {"[^a]b", "ab", false}, {"[^a]b", "cb", true}, {"[a-c]*", "b/x", true}, {`\*`, "*", true}, {`\*`, "a", false},
+		{"user:*:name", "user:1:2:name", true}, {"[]]", "]", true}, {"a[", "a", false}, {"**a**", "bab", true},
+	} {
+		if got := glob(test.pattern, []byte(test.key)); got != test.want {
+			t.Errorf("%q, %q: got %v", test.pattern, test.key, got)
+		}
+	}
+	began := time.Now()
+	glob(strings.Repeat("*a", 2000)+"b", []byte(strings.Repeat("a", 10_000)))
+	if d := time.Since(began); d > 10*time.Second {
+		t.Errorf("a hostile pattern took %v", d)
+	}
+}
