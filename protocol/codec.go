@@ -299,6 +299,21 @@ type Policing interface {
 	Police(m *Message) *Refusal
 }
 
+// Learning is a Codec that can propose rules of its own from what was seen.
+type Learning interface {
+	Learn() Learner
+}
+
+// Learner gathers requests. It is not safe for concurrent use.
+type Learner interface {
+	// Add takes in m, a request that Decode has accepted. It keeps nothing of it that is a value, unless it was asked to.
+	Add(m *Message)
+	// KeepValues has the rules bound values too.
+	KeepValues()
+	// AppendOptions appends, as YAML, the options of the protocol that let pass what was added, and nothing else.
+	AppendOptions(dst []byte) []byte
+}
+
 // Refusal is why a Policing does not let a message pass.
 type Refusal struct {
 	Class   Class

@@ -45,8 +45,8 @@ anything would be refused.`,
 			e := sim.Explainer{Codec: spoken.codec, Dir: dir, Paths: fields, Values: values}
 			if dir == protocol.FromBackend {
 				e.Codec, _ = spoken.backend()
-			} else if spoken.route != nil && spoken.route.Rules != nil {
-				e.Refuse = refusal(spoken.route.Rules)
+			} else {
+				e.Refuse = refusals(spoken)
 			}
 			for _, path := range fields {
 				if _, err := e.Codec.Getter(path); err != nil {
@@ -119,6 +119,23 @@ func (l *lastLine) Read(p []byte) (int, error) {
 	}
 	p[0] = '\n'
 	return 1, nil
+}
+
+// refusals returns a function that says why the codec's own rules, or those of the route, refuse a message.
+func refusals(s *spoken) func(m *protocol.Message) []protocol.Reason {
+	policing, _ := s.codec.(protocol.Policing)
+	rules := func(*protocol.Message) []protocol.Reason { return nil }
+	if s.route != nil && s.route.Rules != nil {
+		rules = refusal(s.route.Rules)
+	}
+	return func(m *protocol.Message) []protocol.Reason {
+		if policing != nil {
+			if r := policing.Police(m); r != nil && !r.Observed {
+				return r.Reasons
+			}
+		}
+		return rules(m)
+	}
 }
 
 // refusal returns a function that says why rules refuse a message.

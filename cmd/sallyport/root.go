@@ -57,7 +57,7 @@ To check a FILE first:  sallyport check FILE`,
 	root.Flags().StringVarP(&file, "config", "c", "", "the configuration that -t checks")
 	root.AddCommand(
 		newRunCommand(), newCheckCommand(), newDemoCommand(),
-		newSimCommand(), newSendCommand(), newDecodeCommand(),
+		newSimCommand(), newSendCommand(), newDecodeCommand(), newLearnCommand(),
 		newGraphCommand(), newSchemaCommand(), newVersionCommand(), newManCommand(),
 	)
 	return root
