@@ -46,13 +46,14 @@ type Backend struct {
 
 	place // guarded by the pool's lock
 
-	sendMu   sync.Mutex // above the Ledger's and the Buffer's: requests enter both in one order
-	put      int64      // bytes put into way since the beginning
-	bundle   bundle
-	dispatch *dispatch // nil: what is admitted leaves at once
-	stopped  bool
-	clock    *time.Timer // for the Ledger's deadlines
-	armed    bool
+	sendMu    sync.Mutex // above the Ledger's and the Buffer's: requests enter both in one order
+	put       int64      // bytes put into way since the beginning
+	bundle    bundle
+	dispatch  *dispatch // nil: what is admitted leaves at once
+	stopped   bool
+	suspended time.Time   // since when no time for answers runs out; zero: it does
+	clock     *time.Timer // for the Ledger's deadlines
+	armed     bool
 }
 
 // newBackend makes a Backend of conn, for o or, if that is nil, for the pool.

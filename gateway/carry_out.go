@@ -136,6 +136,7 @@ func (b *Backend) bring(own *tunnel.Owner, x *exchange, head []byte, rest int64,
 	b.up.pool.shun(b, true)
 	r.counters.carried.Add(1)
 	b.up.link(b, backendCarry)
+	b.suspend()
 	own.SetIdle(r.timeouts.Frame)
 	own.SetTotal(r.timeouts.Body)
 	way := tunnel.NewOneWay(x.session.vc)
@@ -150,6 +151,7 @@ func (b *Backend) brought(own *tunnel.Owner, x *exchange, left int64, final bool
 	r, s := b.up.route, x.session
 	own.SetTotal(0)
 	own.SetIdle(0)
+	b.proceed()
 	e := answer
 	var cause error
 	if err != nil {
@@ -173,6 +175,22 @@ func (b *Backend) brought(own *tunnel.Owner, x *exchange, left int64, final bool
 	}
 	b.up.link(b, backendCarried)
 	b.up.pool.shun(b, false)
+}
+
+// suspend stops the time for answers: they are behind a result that its client takes in its own time. What the backend has
+// answered by then is not late because of that.
+func (b *Backend) suspend() {
+	b.sendMu.Lock()
+	defer b.sendMu.Unlock()
+	b.suspended = time.Now()
+}
+
+// proceed has it go on.
+func (b *Backend) proceed() {
+	b.sendMu.Lock()
+	defer b.sendMu.Unlock()
+	b.ledger.delay(time.Since(b.suspended))
+	b.suspended = time.Time{}
 }
 
 // queued returns how many bytes wait for the backend.

@@ -443,3 +443,25 @@ func TestAMirrorOfLinesGetsTheHeadOfWhatIsCarried(t *testing.T) {
 		_ = far.Close()
 	})
 }
+
+// A client that takes its great result slowly, or not at all, does not make others late whose answers are behind it.
+func TestAnswersBehindAGreatResultAreNotLate(t *testing.T) {
+	inWorld(t, func(r *Route) {
+		carries(r)
+		r.Timeouts.Frame, r.Timeouts.Answer = 20*time.Second, 5*time.Second
+	}, func(w *world) {
+		b, slow, other := w.backend(), w.client(), w.client()
+		slow.send("Q 1 great")
+		first, _ := b.request()
+		other.send("Q 1 small")
+		second, _ := b.request()
+		b.raw(greatLine("A", first) + body(great) + "A " + second + " small\n")
+		time.Sleep(10 * time.Second) // nobody reads meanwhile
+		if n := w.counters(); n.Expired != 0 {
+			t.Errorf("%d have expired behind a great result", n.Expired)
+		}
+		slow.line()
+		slow.bytes(great)
+		other.expect("A 1 small")
+	})
+}

@@ -350,6 +350,9 @@ func (r *Route) checkBounds(bad func(field, format string, args ...any)) {
 	for i := range r.Backends {
 		b := &r.Backends[i]
 		at := fmt.Sprintf("backends[%d].", i)
+		if b.Dial == nil && sameDoor(r.Listen, b.Address) {
+			bad(at+"address", "this is where the route itself listens: what it sends would come back to it")
+		}
 		b.checkReach(func(field, format string, args ...any) { bad(at+field, format, args...) })
 		if first, ok := backends[b.name()]; ok {
 			bad(at+"name", "backends[%d] has the same name", first)
@@ -561,6 +564,25 @@ func (b *BackendConfig) inFlight(r *Route) int {
 		return b.InFlight
 	}
 	return 64
+}
+
+// sameDoor reports whether who connects to address comes to who listens on listen, as far as that can be told without
+// asking anybody.
+func sameDoor(listen, address string) bool {
+	network, door := splitAddress(listen)
+	other, to := splitAddress(address)
+	if network != other || door == "" {
+		return false
+	}
+	doorHost, doorPort, err := net.SplitHostPort(door)
+	host, port, err2 := net.SplitHostPort(to)
+	if network == "unix" || err != nil || err2 != nil {
+		return door == to
+	}
+	at, from := net.ParseIP(host), net.ParseIP(doorHost)
+	here := host == "localhost" || at != nil && (at.IsLoopback() || at.IsUnspecified())
+	everywhere := doorHost == "" || from != nil && from.IsUnspecified()
+	return port == doorPort && port != "0" && (host == doorHost || here && (everywhere || doorHost == "localhost"))
 }
 
 // splitAddress returns network and address of "host:port" or "unix:/path".

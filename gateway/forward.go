@@ -115,17 +115,27 @@ func (b *Backend) arm() {
 	b.clock.Reset(b.up.route.timeouts.Answer)
 }
 
-// expire fails what the backend has not answered in time. It runs on the timer's
-// goroutine: the Ledger gives each exchange to one taker only.
-func (b *Backend) expire() {
-	r := b.up.route
-	list, next := b.ledger.expire(time.Now(), nil)
+// overdue takes what the backend has not answered in time out of the Ledger, and has the clock come again.
+func (b *Backend) overdue() (list []*exchange) {
 	b.sendMu.Lock()
+	defer b.sendMu.Unlock()
+	if !b.suspended.IsZero() && !b.stopped {
+		b.clock.Reset(b.up.route.timeouts.Answer) // it is looked at again
+		return nil
+	}
+	list, next := b.ledger.expire(time.Now(), nil)
 	b.armed = !next.IsZero() && !b.stopped
 	if b.armed {
 		b.clock.Reset(time.Until(next))
 	}
-	b.sendMu.Unlock()
+	return list
+}
+
+// expire fails what the backend has not answered in time. It runs on the timer's
+// goroutine: the Ledger gives each exchange to one taker only.
+func (b *Backend) expire() {
+	r := b.up.route
+	list := b.overdue()
 	for _, x := range list {
 		r.counters.limits[limitAnswerTime].Add(1)
 		b.up.expired.Add(1)

@@ -265,6 +265,15 @@ func (l *Ledger) takeOnly(list []*exchange) []*exchange {
 	return l.takeAll(list)
 }
 
+// delay has everything that is open expire later, by d.
+func (l *Ledger) delay(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := l.first; i >= 0; i = l.slots[i].next {
+		l.slots[i].deadline = l.slots[i].deadline.Add(d)
+	}
+}
+
 // renew has what is open expire at deadline, and no earlier or later. It is for a
 // connection on which there is only one exchange.
 func (l *Ledger) renew(deadline time.Time) {

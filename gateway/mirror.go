@@ -61,7 +61,9 @@ func (s *Session) reserve(own *tunnel.Owner, m *protocol.Message) (bool, *protoc
 			return false, nil
 		case errors.Is(err, errMirrorDown):
 			t.refused.Add(1)
-			return false, s.notice(protocol.Later, protocol.BackendDown)
+			n := s.notice(protocol.Later, protocol.BackendDown)
+			n.Reasons = []protocol.Reason{{Off: -1, Rule: "mirror.required", Want: "the record that is made of every request to be within reach"}}
+			return false, n
 		case errors.Is(err, tunnel.ErrTooLong):
 			return false, s.notice(protocol.Fix, protocol.TooLarge)
 		}

@@ -101,6 +101,8 @@ func (m *MirrorConfig) check(r *Route, bad func(field, format string, args ...an
 		bad("to", "must not be empty")
 	case targets > 1:
 		bad("to", "an address and a file: want one of the two")
+	case m.Address != "" && m.Dial == nil && sameDoor(r.Listen, m.Address):
+		bad("to", "this is where the route itself listens: each copy would be a request that is copied again")
 	}
 	lines := m.format() == MirrorLines
 	if m.Codec != nil {
