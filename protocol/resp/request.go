@@ -252,8 +252,9 @@ func (c *Codec) bind(m *protocol.Message, cmd *command) error {
 	case "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE":
 		m.Memo |= memoSub
 	case "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE":
-		if needsOwn && len(m.Spans) > 2 { // more than one answer
-			m.Memo |= memoSub
+		if before == 0 { // it ends nothing, and yet has an answer for each channel
+			m.Bind = protocol.Alone
+			return nil
 		}
 	case "RESET":
 		m.Memo = 0
