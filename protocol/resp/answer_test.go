@@ -36,6 +36,17 @@ func TestAnswersInVersionTwo(t *testing.T) {
 	}
 }
 
+// The DISCARD that takes the place of an EXEC is answered as the EXEC.
+func TestAnswersToAnEXECThatIsNone(t *testing.T) {
+	c := codec(t, Options{Version: 3})
+	for body, want := range map[string]string{"+OK\r\n": execAbort, "-LOADING x\r\n": "-LOADING x\r\n"} {
+		out := c.OpenFrame([]byte("before"), aborts)
+		if out, err := c.CloseFrame(append(out, body...), len("before")); string(out) != "before"+want || err != nil {
+			t.Errorf("%q: got %q, %v", body, out, err)
+		}
+	}
+}
+
 // Match has the answers to a subscription, one for each channel, and nothing that is pushed for an answer.
 func TestMatch(t *testing.T) {
 	conf := func(kind, name, left string) string {

@@ -142,28 +142,46 @@ func news(word []byte) bool {
 	return false
 }
 
-// AppendWithID appends the body of m. There is no id.
+// AppendWithID appends the body of m. There is no id. The EXEC of a transaction of which a command was refused is a DISCARD.
 func (c *Codec) AppendWithID(dst []byte, m *protocol.Message, _ protocol.ID) ([]byte, error) {
+	if m.Kind == protocol.Request && len(m.Head) > 0 && m.Head[0] == headAbort {
+		return append(dst, "*1\r\n$7\r\nDISCARD\r\n"...), nil
+	}
 	return append(dst, m.Body...), nil
 }
 
-// downgrade stands in front of a body that is to be sent in version 2. It begins no value.
-const downgrade = 0x02
+// What stands in front of a body that CloseFrame has to change. They begin no value.
+const (
+	downgrade = 0x02 // it is to be sent in version 2
+	abort     = 0x03 // OK is to be EXECABORT
+)
+
+const execAbort = "-EXECABORT Transaction discarded because of previous errors.\r\n"
 
 var errNoValue = errors.New("resp: the body is no value")
 
-// OpenFrame notes in dst that the body to come is for a client of version 2, if that is what head says.
+// OpenFrame notes in dst what head says about the body to come.
 func (c *Codec) OpenFrame(dst, head []byte) []byte {
-	if c.opts.Version == 3 && len(head) > 0 && head[0] == 2 {
+	switch {
+	case len(head) == 0:
+	case head[0] == headAbort:
+		return append(dst, abort)
+	case head[0] == 2 && c.opts.Version == 3:
 		return append(dst, downgrade)
 	}
 	return dst
 }
 
-// CloseFrame turns the body into version 2 if OpenFrame has noted that.
+// CloseFrame turns the body into what OpenFrame has noted.
 func (c *Codec) CloseFrame(dst []byte, start int) ([]byte, error) {
 	if len(dst) == start {
 		return dst, errNoValue
+	}
+	if dst[start] == abort {
+		if bytes.HasPrefix(dst[start+1:], []byte("+")) {
+			return append(dst[:start], execAbort...), nil
+		}
+		return append(dst[:start], dst[start+1:]...), nil // an error
 	}
 	if dst[start] != downgrade {
 		if len(dst)-start > c.limits.Frame {

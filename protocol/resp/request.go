@@ -17,6 +17,7 @@ const (
 	memoSub                      // it has subscribed
 	memoState                    // it has changed its connection: SELECT, AUTH, CLIENT TRACKING
 	memoDirty                    // a command of the transaction was refused
+	memoVoid                     // MULTI itself was: the backend knows of no transaction
 
 	memoBound = memoMulti | memoWatch | memoSub | memoState
 )
@@ -227,6 +228,10 @@ func (c *Codec) bind(m *protocol.Message, cmd *command) error {
 	if c.opts.Version == 3 {
 		m.Head = versions[m.Memo&memoThree]
 	}
+	if m.Memo&memoVoid != 0 {
+		c.void(m)
+		return nil
+	}
 	if cmd == nil {
 		m.Bind = bound(before, before, false)
 		return nil
@@ -239,11 +244,10 @@ func (c *Codec) bind(m *protocol.Message, cmd *command) error {
 	case "MULTI":
 		m.Memo |= memoMulti
 	case "EXEC":
-		dirty := m.Memo&memoDirty != 0
-		m.Memo &^= memoMulti | memoWatch | memoDirty
-		if dirty {
-			return c.aborted(m)
+		if m.Memo&memoDirty != 0 {
+			m.Head = aborts
 		}
+		m.Memo &^= memoMulti | memoWatch | memoDirty
 	case "DISCARD":
 		m.Memo &^= memoMulti | memoWatch | memoDirty
 	case "WATCH":
@@ -253,8 +257,14 @@ func (c *Codec) bind(m *protocol.Message, cmd *command) error {
 			m.Memo &^= memoWatch
 		}
 	case "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE":
+		if m.Memo&memoMulti != 0 {
+			return notQueued()
+		}
 		m.Memo |= memoSub
 	case "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE":
+		if m.Memo&memoMulti != 0 {
+			return notQueued()
+		}
 		if before == 0 { // it ends nothing, and yet has an answer for each channel
 			m.Bind = protocol.Alone
 			return nil
@@ -275,6 +285,9 @@ func (c *Codec) bind(m *protocol.Message, cmd *command) error {
 			m.Memo |= memoState
 		}
 	case "HELLO":
+		if m.Memo&memoMulti != 0 {
+			return notQueued()
+		}
 		return c.hello(m)
 	case "QUIT":
 		m.Kind = protocol.SignOff
@@ -309,8 +322,13 @@ func (c *Codec) idle(m *protocol.Message, cmd *command) bool {
 	return false
 }
 
-// versions are heads: what a client's answers must be made for.
-var versions = map[uint64][]byte{0: {2}, memoThree: {3}}
+// Heads: the version that a client's answers must be made for, and that the answer to its EXEC is that there was none.
+var (
+	versions = map[uint64][]byte{0: {2}, memoThree: {3}}
+	aborts   = []byte{headAbort}
+)
+
+const headAbort = 'X'
 
 func bound(before, after uint64, needs bool) protocol.Bind {
 	switch {
@@ -322,19 +340,33 @@ func bound(before, after uint64, needs bool) protocol.Bind {
 	return protocol.Any
 }
 
-// aborted refuses an EXEC of which a command was refused. Nothing of it may be carried out.
-func (c *Codec) aborted(m *protocol.Message) error {
-	m.Bind = protocol.Parting
-	if m.Memo&memoBound != 0 { // the client cannot know that the rest is given up too
+// void is what becomes of m behind a MULTI that was refused. What its client has meant for the transaction, and has perhaps
+// sent already, must not be carried out by itself. Who sends something else than an end of it is told so, and closed.
+func (c *Codec) void(m *protocol.Message) {
+	m.Kind = protocol.SignOn
+	switch string(m.Name) {
+	case "EXEC", "DISCARD":
+		m.Memo &^= memoMulti | memoDirty | memoVoid
+	case "RESET":
+		m.Memo = 0
+		m.Bind = protocol.Parting
+	default:
 		m.Kind = protocol.SignOff
 	}
-	return malformed(protocol.BadContent, protocol.Reason{Path: "cmd", Rule: "transaction", Want: "a transaction of which no command was refused"})
 }
 
-// Refused notes that a command of a transaction was.
-func (c *Codec) Refused(memo uint64, _ *protocol.Message) uint64 {
-	if memo&memoMulti != 0 {
+// notQueued refuses in a transaction what has not one answer, or another than QUEUED.
+func notQueued() error {
+	return malformed(protocol.BadContent, protocol.Reason{Path: "cmd", Rule: "transaction", Want: "a command that a transaction can hold"})
+}
+
+// Refused notes that a command of a transaction was, or its beginning.
+func (c *Codec) Refused(memo uint64, m *protocol.Message) uint64 {
+	switch {
+	case memo&memoMulti != 0:
 		memo |= memoDirty
+	case string(m.Name) == "MULTI":
+		memo |= memoMulti | memoDirty | memoVoid
 	}
 	return memo
 }

@@ -20,8 +20,9 @@ func codec(t *testing.T, o Options) *Codec {
 
 // conn is a client's connection as a codec sees it.
 type conn struct {
-	c    *Codec
-	memo uint64
+	c     *Codec
+	memo  uint64
+	later bool // nothing can be forwarded
 }
 
 // sends returns what becomes of a command: over which connection it goes, "local", or what the client hears.
@@ -38,6 +39,8 @@ func (x *conn) sends(t *testing.T, words ...string) string {
 	} else if m.Kind == protocol.Request {
 		if r := x.c.Police(&m); r != nil {
 			n = &protocol.Notice{Class: r.Class, Cause: r.Cause, Reasons: r.Reasons}
+		} else if x.later {
+			n = &protocol.Notice{Class: protocol.Later}
 		}
 	}
 	if n != nil {
@@ -62,9 +65,13 @@ func (x *conn) sends(t *testing.T, words ...string) string {
 		if m.Holds != 0 {
 			text += " " + m.Holds.String()
 		}
+		if out, _ := x.c.AppendWithID(nil, &m, nil); strings.Contains(string(out), "DISCARD") && string(m.Name) != "DISCARD" {
+			text += " DISCARD"
+		}
 		return text
 	}
-	return m.Kind.String()
+	out, _ := x.c.AppendReply(nil, &m)
+	return strings.TrimSuffix(m.Kind.String()+" "+strings.ReplaceAll(string(out), "+OK\r\n", ""), " ")
 }
 
 func TestWhereCommandsGo(t *testing.T) {
@@ -79,12 +86,20 @@ func TestWhereCommandsGo(t *testing.T) {
 		"blocking":             {"BLPOP a b 1.5", "alone 1.5s", "BLPOP a 0", "alone -1ns", "BLMPOP 2 1 a LEFT", "alone 2s", "WAIT 1 100", "alone 100ms", "XREAD STREAMS a 0", "any", "XREAD BLOCK 20 STREAMS a 0", "alone 20ms", "BLPOP a x", "any"},
 		"auth":                 {"AUTH secret", "own", "GET a", "own"},
 		"tracking":             {"CLIENT TRACKING ON", "own", "GET a", "own"},
-		"a transaction spoilt": {"MULTI", "own", "GET", "-ERR wrong number of arguments for 'get' command\r\n", "EXEC", "-EXECABORT Transaction discarded because of previous errors.\r\n", "GET a", "any"},
+		"a transaction spoilt": {"MULTI", "own", "GET", "-ERR wrong number of arguments for 'get' command\r\n", "EXEC", "parting DISCARD", "GET a", "any"},
+		"spoilt, and bound":    {"SELECT 1", "own", "MULTI", "own", "NOSUCH", "-ERR unknown command\r\n", "EXEC", "own DISCARD", "GET a", "own", "MULTI", "own", "EXEC", "own"},
+		"what is not queued": {"MULTI", "own", "SUBSCRIBE a b", "-ERR cmd: want a command that a transaction can hold (transaction)\r\n",
+			"HELLO", "-ERR cmd: want a command that a transaction can hold (transaction)\r\n", "DISCARD", "parting", "SUBSCRIBE a", "own"},
+		"no transaction":        {"MULTI!", "-TRYAGAIN \r\n", "EXEC", "local " + strings.ReplaceAll(execAbort, "\r\n", " "), "GET a", "any"},
+		"none, and bound":       {"WATCH a", "own", "MULTI!", "-TRYAGAIN \r\n", "DISCARD", "local +OK ", "GET a", "own", "UNWATCH", "parting"},
+		"what was meant for it": {"MULTI!", "-TRYAGAIN \r\n", "INCR a", "sign-off -ERR MULTI was refused: nothing of the transaction is carried out\r\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := &conn{c: codec(t, Options{Commands: map[string]string{"INFO": "shared"}})}
 			for i := 0; i < len(talk); i += 2 {
-				if got := x.sends(t, strings.Fields(talk[i])...); got != talk[i+1] {
+				line, later := strings.CutSuffix(talk[i], "!")
+				x.later = later
+				if got := x.sends(t, strings.Fields(line)...); got != talk[i+1] {
 					t.Fatalf("%s: got %q, want %q", talk[i], got, talk[i+1])
 				}
 			}
