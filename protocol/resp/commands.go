@@ -10,11 +10,14 @@ import (
 type command struct {
 	name              string
 	lower             string
-	arity             int // of words, its name included; negative: at least as many
-	first, last, step int // of its keys, by number of the word; last counts from the end if it is negative; first 0: none
-	numkeys           int // the word that says how many keys follow it; 0: none
-	streams           bool
+	arity             int  // of words, its name included; negative: at least as many
+	first, last, step int  // of its keys, by number of the word; last counts from the end if it is negative; first 0: none
+	numkeys           int  // the word that says how many keys follow it; 0: none
+	streams           bool // they stand behind STREAMS
+	options           int  // the word from which on an option may name a further one; 0: none
 	every             bool // it is about every key
+	roams             bool // it may be about keys that it does not name
+	waits             int  // the word that says how long it may wait, from the end if it is negative; 0: it does not
 	container         bool // its second word says what it is
 	place             place
 	join              join
@@ -75,8 +78,14 @@ func (c *command) read(i int, word string) {
 		c.numkeys, err = strconv.Atoi(value)
 	case word == "streams":
 		c.streams = true
+	case key == "options":
+		c.options, err = strconv.Atoi(value)
+	case key == "waits":
+		c.waits, err = strconv.Atoi(value)
 	case word == "every":
 		c.every = true
+	case word == "roams":
+		c.roams = true
 	case word == "container":
 		c.container = true
 	case key == "join":
@@ -92,6 +101,9 @@ func (c *command) read(i int, word string) {
 		panic(fmt.Sprintf("resp: the table of commands: %s: %v", c.name, err))
 	}
 }
+
+// keyed reports whether there is a request without a key that has c for its command only by mistake.
+func (c *command) keyed() bool { return c.first > 0 || c.streams || c.numkeys > 0 && !c.roams }
 
 // commandTable is that of Redis 7: the number of words, as its COMMAND says it, which of them are keys, and, where it is
 // not shared, where the command goes.
@@ -119,14 +131,14 @@ BITFIELD: -2 keys=1,1,1
 BITFIELD_RO: -2 keys=1,1,1
 BITOP: -4 keys=2,-1,1
 BITPOS: -3 keys=1,1,1
-BLMOVE: 6 keys=1,2,1 alone
-BLMPOP: -5 numkeys=2 alone
-BLPOP: -3 keys=1,-2,1 alone
-BRPOP: -3 keys=1,-2,1 alone
-BRPOPLPUSH: 4 keys=1,2,1 alone
-BZMPOP: -5 numkeys=2 alone
-BZPOPMAX: -3 keys=1,-2,1 alone
-BZPOPMIN: -3 keys=1,-2,1 alone
+BLMOVE: 6 keys=1,2,1 alone waits=-1
+BLMPOP: -5 numkeys=2 alone waits=1
+BLPOP: -3 keys=1,-2,1 alone waits=-1
+BRPOP: -3 keys=1,-2,1 alone waits=-1
+BRPOPLPUSH: 4 keys=1,2,1 alone waits=-1
+BZMPOP: -5 numkeys=2 alone waits=1
+BZPOPMAX: -3 keys=1,-2,1 alone waits=-1
+BZPOPMIN: -3 keys=1,-2,1 alone waits=-1
 CLIENT CACHING: 3 own
 CLIENT GETNAME: 2 local
 CLIENT GETREDIR: 2 own
@@ -161,6 +173,7 @@ CLUSTER KEYSLOT: 3 refused
 CLUSTER LINKS: 2 refused
 CLUSTER MEET: -4 refused
 CLUSTER MYID: 2 refused
+CLUSTER MYSHARDID: 2 refused
 CLUSTER NODES: 2 refused
 CLUSTER REPLICAS: 3 refused
 CLUSTER REPLICATE: 3 refused
@@ -193,20 +206,20 @@ DEL: -2 keys=1,-1,1 join=sum
 DISCARD: 1 own
 DUMP: 2 keys=1,1,1
 ECHO: 2
-EVAL: -3 numkeys=2
-EVALSHA: -3 numkeys=2
-EVALSHA_RO: -3 numkeys=2
-EVAL_RO: -3 numkeys=2
+EVAL: -3 numkeys=2 roams
+EVALSHA: -3 numkeys=2 roams
+EVALSHA_RO: -3 numkeys=2 roams
+EVAL_RO: -3 numkeys=2 roams
 EXEC: 1 own
 EXISTS: -2 keys=1,-1,1 join=sum
 EXPIRE: -3 keys=1,1,1
 EXPIREAT: -3 keys=1,1,1
 EXPIRETIME: 2 keys=1,1,1
 FAILOVER: -1 refused
-FCALL: -3 numkeys=2
-FCALL_RO: -3 numkeys=2
-FLUSHALL: -1 every
-FLUSHDB: -1 every
+FCALL: -3 numkeys=2 roams
+FCALL_RO: -3 numkeys=2 roams
+FLUSHALL: -1 every roams
+FLUSHDB: -1 every roams
 FUNCTION DELETE: 3 refused
 FUNCTION DUMP: 2 refused
 FUNCTION FLUSH: -2 refused
@@ -220,8 +233,8 @@ GEOADD: -5 keys=1,1,1
 GEODIST: -4 keys=1,1,1
 GEOHASH: -2 keys=1,1,1
 GEOPOS: -2 keys=1,1,1
-GEORADIUS: -6 keys=1,1,1
-GEORADIUSBYMEMBER: -5 keys=1,1,1
+GEORADIUS: -6 keys=1,1,1 options=6
+GEORADIUSBYMEMBER: -5 keys=1,1,1 options=5
 GEORADIUSBYMEMBER_RO: -5 keys=1,1,1
 GEORADIUS_RO: -6 keys=1,1,1
 GEOSEARCH: -7 keys=1,1,1
@@ -235,6 +248,9 @@ GETSET: 3 keys=1,1,1
 HDEL: -3 keys=1,1,1
 HELLO: -1 local
 HEXISTS: 3 keys=1,1,1
+HEXPIRE: -6 keys=1,1,1
+HEXPIREAT: -6 keys=1,1,1
+HEXPIRETIME: -5 keys=1,1,1
 HGET: 3 keys=1,1,1
 HGETALL: 2 keys=1,1,1
 HINCRBY: 4 keys=1,1,1
@@ -243,17 +259,23 @@ HKEYS: 2 keys=1,1,1
 HLEN: 2 keys=1,1,1
 HMGET: -3 keys=1,1,1
 HMSET: -4 keys=1,1,1
+HPERSIST: -5 keys=1,1,1
+HPEXPIRE: -6 keys=1,1,1
+HPEXPIREAT: -6 keys=1,1,1
+HPEXPIRETIME: -5 keys=1,1,1
+HPTTL: -5 keys=1,1,1
 HRANDFIELD: -2 keys=1,1,1
 HSCAN: -3 keys=1,1,1
 HSET: -4 keys=1,1,1
 HSETNX: 4 keys=1,1,1
 HSTRLEN: 3 keys=1,1,1
+HTTL: -5 keys=1,1,1
 HVALS: 2 keys=1,1,1
 INCR: 2 keys=1,1,1
 INCRBY: 3 keys=1,1,1
 INCRBYFLOAT: 3 keys=1,1,1
 INFO: -1 every
-KEYS: 2 every
+KEYS: 2 every roams
 LASTSAVE: 1 refused
 LATENCY DOCTOR: 2 refused
 LATENCY GRAPH: 3 refused
@@ -315,15 +337,15 @@ PSUBSCRIBE: -2 own
 PSYNC: -3 refused
 PTTL: 2 keys=1,1,1
 PUBLISH: 3 every
-PUBSUB CHANNELS: -2
-PUBSUB NUMPAT: 2
-PUBSUB NUMSUB: -2
-PUBSUB SHARDCHANNELS: -2
-PUBSUB SHARDNUMSUB: -2
+PUBSUB CHANNELS: -2 every
+PUBSUB NUMPAT: 2 every
+PUBSUB NUMSUB: -2 every
+PUBSUB SHARDCHANNELS: -2 every
+PUBSUB SHARDNUMSUB: -2 every
 PUBSUB: -2 every container
 PUNSUBSCRIBE: -1 own
 QUIT: -1 local
-RANDOMKEY: 1 every
+RANDOMKEY: 1 every roams
 READONLY: 1 refused
 READWRITE: 1 refused
 RENAME: 3 keys=1,2,1
@@ -340,7 +362,7 @@ RPUSH: -3 keys=1,1,1
 RPUSHX: -3 keys=1,1,1
 SADD: -3 keys=1,1,1
 SAVE: 1 refused
-SCAN: -2 every
+SCAN: -2 every roams
 SCARD: 2 keys=1,1,1
 SCRIPT DEBUG: 3 refused
 SCRIPT EXISTS: -3 every
@@ -369,8 +391,8 @@ SLOWLOG: -2 refused container
 SMEMBERS: 2 keys=1,1,1
 SMISMEMBER: -3 keys=1,1,1
 SMOVE: 4 keys=1,2,1
-SORT: -2 keys=1,1,1
-SORT_RO: -2 keys=1,1,1
+SORT: -2 keys=1,1,1 options=2
+SORT_RO: -2 keys=1,1,1 options=2
 SPOP: -2 keys=1,1,1
 SPUBLISH: 3 keys=1,1,1
 SRANDMEMBER: -2 keys=1,1,1
@@ -383,7 +405,7 @@ SUBSTR: 4 keys=1,1,1
 SUNION: -2 keys=1,-1,1
 SUNIONSTORE: -3 keys=1,-1,1
 SUNSUBSCRIBE: -1 keys=1,-1,1 own
-SWAPDB: 3 refused every
+SWAPDB: 3 refused every roams
 SYNC: 1 refused
 TIME: 1
 TOUCH: -2 keys=1,-1,1 join=sum
@@ -392,7 +414,8 @@ TYPE: 2 keys=1,1,1
 UNLINK: -2 keys=1,-1,1 join=sum
 UNSUBSCRIBE: -1 own
 UNWATCH: 1 own
-WAIT: 3 alone every
+WAIT: 3 alone every waits=2
+WAITAOF: 4 alone every waits=3
 WATCH: -2 keys=1,-1,1 own
 XACK: -4 keys=1,1,1
 XADD: -5 keys=1,1,1
@@ -436,7 +459,7 @@ ZRANGE: -4 keys=1,1,1
 ZRANGEBYLEX: -4 keys=1,1,1
 ZRANGEBYSCORE: -4 keys=1,1,1
 ZRANGESTORE: -5 keys=1,2,1
-ZRANK: 3 keys=1,1,1
+ZRANK: -3 keys=1,1,1
 ZREM: -3 keys=1,1,1
 ZREMRANGEBYLEX: 4 keys=1,1,1
 ZREMRANGEBYRANK: 4 keys=1,1,1
@@ -444,7 +467,7 @@ ZREMRANGEBYSCORE: 4 keys=1,1,1
 ZREVRANGE: -4 keys=1,1,1
 ZREVRANGEBYLEX: -4 keys=1,1,1
 ZREVRANGEBYSCORE: -4 keys=1,1,1
-ZREVRANK: 3 keys=1,1,1
+ZREVRANK: -3 keys=1,1,1
 ZSCAN: -3 keys=1,1,1
 ZSCORE: 3 keys=1,1,1
 ZUNION: -3 numkeys=1

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/protocol"
@@ -302,11 +303,9 @@ func (c *Codec) bind(m *protocol.Message, cmd *command) error {
 		return nil
 	}
 	m.Bind = bound(before, m.Memo&memoBound, cmd.place == own && before|m.Memo&memoBound != 0)
-	if holds := c.holds(m, cmd); holds != 0 && m.Memo&memoMulti == 0 {
+	if holds, ok := c.holds(m, cmd); ok && m.Memo&memoMulti == 0 { // in a transaction nothing waits
 		m.Holds = holds
-		if m.Bind == protocol.Any && cmd.place != shared || cmd.streams {
-			m.Bind = max(m.Bind, protocol.Alone)
-		}
+		m.Bind = max(m.Bind, protocol.Alone)
 	}
 	return nil
 }
@@ -409,31 +408,59 @@ func (c *Codec) word(m *protocol.Message, i int) []byte {
 	return m.Spans[i].In(m.Body)
 }
 
-// holds returns how long a command waits at the server, negative for ever. It is 0 for one that does not wait.
-func (c *Codec) holds(m *protocol.Message, cmd *command) time.Duration {
-	if cmd.place != alone && !cmd.streams {
-		return 0
-	}
-	switch cmd.name {
-	case "BLMPOP", "BZMPOP":
-		return wait(c.word(m, 1), time.Second)
-	case "WAIT":
-		return wait(c.word(m, 2), time.Millisecond)
-	case "XREAD", "XREADGROUP":
-		for i := 1; i+1 < len(m.Spans); i++ {
-			switch word := c.word(m, i); {
-			case bytes.EqualFold(word, []byte("BLOCK")):
-				return wait(c.word(m, i+1), time.Millisecond)
-			case bytes.EqualFold(word, []byte("STREAMS")):
-				return 0
-			}
+// holds reports whether a command may wait at the server, and how long, negative for ever. A time that cannot be read is 0:
+// the server may understand it, as it does hexadecimal ones, and it still must not wait where others do.
+func (c *Codec) holds(m *protocol.Message, cmd *command) (time.Duration, bool) {
+	switch {
+	case cmd.streams:
+		s := c.streams(m)
+		if s.block == 0 {
+			return 0, s.keys == 0
 		}
-		return 0
+		return wait(c.word(m, s.block), time.Millisecond), true
+	case cmd.waits != 0:
+		i, unit := cmd.waits, time.Second
+		if i < 0 {
+			i += len(m.Spans)
+		}
+		if strings.HasPrefix(cmd.name, "WAIT") {
+			unit = time.Millisecond
+		}
+		return wait(c.word(m, i), unit), true
 	}
-	return wait(c.word(m, len(m.Spans)-1), time.Second)
+	return 0, cmd.place == alone
 }
 
-// wait reads a time. What is none the server refuses, at once.
+// streams are places in XREAD and XREADGROUP, 0 for what is not there.
+type streams struct {
+	block int // the word that says how long it may wait
+	keys  int // the first key
+}
+
+// streams goes over the options as Redis does: a group may have the name of one.
+func (c *Codec) streams(m *protocol.Message) (s streams) {
+	for i := 1; i < len(m.Spans); {
+		switch word := c.word(m, i); {
+		case bytes.EqualFold(word, []byte("BLOCK")):
+			s.block = i + 1
+			i += 2
+		case bytes.EqualFold(word, []byte("COUNT")):
+			i += 2
+		case bytes.EqualFold(word, []byte("GROUP")):
+			i += 3
+		case bytes.EqualFold(word, []byte("NOACK")):
+			i++
+		case bytes.EqualFold(word, []byte("STREAMS")):
+			s.keys = i + 1
+			return s
+		default:
+			return s
+		}
+	}
+	return s
+}
+
+// wait reads a time.
 func wait(text []byte, unit time.Duration) time.Duration {
 	if len(text) > 32 {
 		return 0
