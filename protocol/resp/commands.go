@@ -10,16 +10,18 @@ import (
 type command struct {
 	name              string
 	lower             string
-	arity             int  // of words, its name included; negative: at least as many
-	first, last, step int  // of its keys, by number of the word; last counts from the end if it is negative; first 0: none
-	numkeys           int  // the word that says how many keys follow it; 0: none
-	streams           bool // they stand behind STREAMS
-	options           int  // the word from which on an option may name a further one; 0: none
-	every             bool // it is about every key
-	roams             bool // it may be about keys that it does not name
-	waits             int  // the word that says how long it may wait, from the end if it is negative; 0: it does not
-	container         bool // its second word says what it is
-	place             place
+	arity             int   // of words, its name included; negative: at least as many
+	first, last, step int   // of its keys, by number of the word; last counts from the end if it is negative; first 0: none
+	numkeys           int   // the word that says how many keys follow it; 0: none
+	streams           bool  // they stand behind STREAMS
+	options           int   // the word from which on an option may name a further one; 0: none
+	every             bool  // it is about every key
+	roams             bool  // it may be about keys that it does not name
+	waits             int   // the word that says how long it may wait, from the end if it is negative; 0: it does not
+	container         bool  // its second word says what it is
+	place, home       place // home is the table's own
+	binds             bool  // it changes its connection
+	never             bool  // it must not be sent
 	join              join
 }
 
@@ -86,6 +88,10 @@ func (c *command) read(i int, word string) {
 		c.every = true
 	case word == "roams":
 		c.roams = true
+	case word == "binds":
+		c.binds = true
+	case word == "never":
+		c.never = true
 	case word == "container":
 		c.container = true
 	case key == "join":
@@ -95,11 +101,30 @@ func (c *command) read(i int, word string) {
 		if !ok {
 			err = fmt.Errorf("no place is called %s", word)
 		}
-		c.place = to
+		c.place, c.home = to, to
+		c.binds = c.binds || to == own
 	}
 	if err != nil {
 		panic(fmt.Sprintf("resp: the table of commands: %s: %v", c.name, err))
 	}
+}
+
+// cannot says why c cannot go to a place, "" if it can.
+func (c *command) cannot(to place) string {
+	switch home := c.home; {
+	case to == refused || to == home:
+	case to == local:
+		return "cannot be answered by the gateway"
+	case c.never:
+		return "can only be refused: it has no answer, or no end of them"
+	case c.binds && to != own:
+		return "changes its connection: it can be own or refused"
+	case home == local:
+		return "is answered by the gateway: it can be local or refused"
+	case home == alone && to == shared:
+		return "waits, and others would wait with it: it can be alone, own or refused"
+	}
+	return ""
 }
 
 // keyed reports whether there is a request without a key that has c for its command only by mistake.
@@ -122,7 +147,7 @@ ACL USERS: 2 refused
 ACL WHOAMI: 2 refused
 ACL: -2 refused container
 APPEND: 3 keys=1,1,1
-ASKING: 1 refused
+ASKING: 1 refused binds
 AUTH: -2 own
 BGREWRITEAOF: 1 refused
 BGSAVE: -1 refused
@@ -149,7 +174,7 @@ CLIENT LIST: -2 refused
 CLIENT NO-EVICT: 3 own
 CLIENT NO-TOUCH: 3 own
 CLIENT PAUSE: -3 refused
-CLIENT REPLY: 3 refused
+CLIENT REPLY: 3 refused never
 CLIENT SETINFO: 4 local
 CLIENT SETNAME: 3 local
 CLIENT TRACKING: -3 own
@@ -312,7 +337,7 @@ MODULE LOAD: -3 refused
 MODULE LOADEX: -3 refused
 MODULE UNLOAD: 3 refused
 MODULE: -2 refused container
-MONITOR: 1 refused
+MONITOR: 1 refused never
 MOVE: 3 keys=1,1,1
 MSET: -3 keys=1,-1,2 join=ok
 MSETNX: -3 keys=1,-1,2
@@ -334,7 +359,7 @@ PFSELFTEST: 1 refused
 PING: -1
 PSETEX: 4 keys=1,1,1
 PSUBSCRIBE: -2 own
-PSYNC: -3 refused
+PSYNC: -3 refused never
 PTTL: 2 keys=1,1,1
 PUBLISH: 3 every
 PUBSUB CHANNELS: -2 every
@@ -346,11 +371,11 @@ PUBSUB: -2 every container
 PUNSUBSCRIBE: -1 own
 QUIT: -1 local
 RANDOMKEY: 1 every roams
-READONLY: 1 refused
-READWRITE: 1 refused
+READONLY: 1 refused binds
+READWRITE: 1 refused binds
 RENAME: 3 keys=1,2,1
 RENAMENX: 3 keys=1,2,1
-REPLCONF: -1 refused
+REPLCONF: -1 refused never
 REPLICAOF: 3 refused
 RESET: 1 local
 RESTORE-ASKING: -4 keys=1,1,1 refused
@@ -364,7 +389,7 @@ SADD: -3 keys=1,1,1
 SAVE: 1 refused
 SCAN: -2 every roams
 SCARD: 2 keys=1,1,1
-SCRIPT DEBUG: 3 refused
+SCRIPT DEBUG: 3 refused binds
 SCRIPT EXISTS: -3 every
 SCRIPT FLUSH: -2 refused every
 SCRIPT KILL: 2 refused
@@ -406,7 +431,7 @@ SUNION: -2 keys=1,-1,1
 SUNIONSTORE: -3 keys=1,-1,1
 SUNSUBSCRIBE: -1 keys=1,-1,1 own
 SWAPDB: 3 refused every roams
-SYNC: 1 refused
+SYNC: 1 refused never
 TIME: 1
 TOUCH: -2 keys=1,-1,1 join=sum
 TTL: 2 keys=1,1,1

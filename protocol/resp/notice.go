@@ -56,6 +56,8 @@ func (c *Codec) appendFix(dst []byte, req *protocol.Message, cmd *command, n *pr
 		dst = append(dst, "ERR Protocol error: "...)
 	case rule == "version":
 		return append(dst, "NOPROTO unsupported protocol version"...)
+	case n.Cause == protocol.BadName && rule == "command" && n.Reasons[0].Path == "sub":
+		return append(dst, "ERR unknown subcommand"...)
 	case n.Cause == protocol.BadName:
 		return append(dst, "ERR unknown command"...)
 	case rule == "arity" && cmd != nil:

@@ -44,13 +44,16 @@ func (c *Codec) request(body []byte, m *protocol.Message) error {
 	}
 	cmd := c.name(m)
 	if cmd == nil {
-		if c.opts.Unknown == "pass" && len(m.Name) > 0 {
-			c.bind(m, nil)
-			return nil
+		path := "cmd"
+		switch {
+		case c.commands[string(m.Name)] != nil:
+			path = "sub"
+		case c.opts.Unknown == "pass" && len(m.Name) > 0:
+			return c.bind(m, nil)
 		}
-		return malformed(protocol.BadName, protocol.Reason{Path: "cmd", Rule: "command", Want: "a command that there is"})
+		return malformed(protocol.BadName, protocol.Reason{Path: path, Rule: "command", Want: "a command that there is"})
 	}
-	if n := len(m.Spans); cmd.arity > 0 && n != cmd.arity || n < -cmd.arity {
+	if n := len(m.Spans); cmd.arity > 0 && n != cmd.arity || n < -cmd.arity || cmd.step > 1 && (n-cmd.first)%cmd.step != 0 {
 		return malformed(protocol.BadContent, protocol.Reason{Path: "nargs", Rule: "arity",
 			Want: strconv.Itoa(max(cmd.arity, -cmd.arity)-1) + atLeast(cmd.arity) + " arguments", Got: strconv.Itoa(n - 1)})
 	}
@@ -201,15 +204,20 @@ func (c *Codec) name(m *protocol.Message) *command {
 	m.Scratch = appendUpper(m.Scratch, first)
 	m.Name = m.Scratch[at:]
 	cmd := c.commands[string(m.Name)]
-	if cmd == nil || !cmd.container || len(m.Spans) < 2 || m.Spans[1].Len > 64 {
+	if cmd == nil || !cmd.container || len(m.Spans) < 2 {
 		return cmd
 	}
-	m.Scratch = appendUpper(append(m.Scratch, ' '), m.Spans[1].In(m.Body))
-	if part := c.commands[string(m.Scratch[at:])]; part != nil {
-		m.Name = m.Scratch[at:]
-		return part
+	if sub := m.Spans[1].In(m.Body); len(sub) <= 64 {
+		m.Scratch = appendUpper(append(m.Scratch, ' '), sub)
+		if part := c.commands[string(m.Scratch[at:])]; part != nil {
+			m.Name = m.Scratch[at:]
+			return part
+		}
+		if cmd.place == refused || string(m.Scratch[at+len(m.Name)+1:]) == "HELP" {
+			return cmd
+		}
 	}
-	return cmd
+	return nil // nobody can say what a part that is not in the table does to its connection
 }
 
 func appendUpper(dst, word []byte) []byte {
