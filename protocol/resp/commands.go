@@ -23,6 +23,8 @@ type command struct {
 	binds             bool  // it changes its connection
 	never             bool  // it must not be sent
 	join              join
+	shape             byte // of the answer in version 2
+	counts            int  // the word without which it has none; 0: always
 }
 
 // place says over which connection a command goes.
@@ -86,6 +88,10 @@ func (c *command) read(i int, word string) {
 		c.waits, err = strconv.Atoi(value)
 	case word == "every":
 		c.every = true
+	case key == "shape":
+		c.shape = map[string]byte{"flat": shapeFlat, "pairs": shapePairs | shapeNull, "null": shapeNull, "nulls": shapeNulls}[value]
+	case key == "counts":
+		c.counts, err = strconv.Atoi(value)
 	case word == "roams":
 		c.roams = true
 	case word == "binds":
@@ -156,14 +162,14 @@ BITFIELD: -2 keys=1,1,1
 BITFIELD_RO: -2 keys=1,1,1
 BITOP: -4 keys=2,-1,1
 BITPOS: -3 keys=1,1,1
-BLMOVE: 6 keys=1,2,1 alone waits=-1
-BLMPOP: -5 numkeys=2 alone waits=1
-BLPOP: -3 keys=1,-2,1 alone waits=-1
-BRPOP: -3 keys=1,-2,1 alone waits=-1
-BRPOPLPUSH: 4 keys=1,2,1 alone waits=-1
-BZMPOP: -5 numkeys=2 alone waits=1
-BZPOPMAX: -3 keys=1,-2,1 alone waits=-1
-BZPOPMIN: -3 keys=1,-2,1 alone waits=-1
+BLMOVE: 6 keys=1,2,1 alone waits=-1 shape=null
+BLMPOP: -5 numkeys=2 alone waits=1 shape=null
+BLPOP: -3 keys=1,-2,1 alone waits=-1 shape=null
+BRPOP: -3 keys=1,-2,1 alone waits=-1 shape=null
+BRPOPLPUSH: 4 keys=1,2,1 alone waits=-1 shape=null
+BZMPOP: -5 numkeys=2 alone waits=1 shape=null
+BZPOPMAX: -3 keys=1,-2,1 alone waits=-1 shape=null
+BZPOPMIN: -3 keys=1,-2,1 alone waits=-1 shape=null
 CLIENT CACHING: 3 own
 CLIENT GETNAME: 2 local
 CLIENT GETREDIR: 2 own
@@ -235,7 +241,7 @@ EVAL: -3 numkeys=2 roams
 EVALSHA: -3 numkeys=2 roams
 EVALSHA_RO: -3 numkeys=2 roams
 EVAL_RO: -3 numkeys=2 roams
-EXEC: 1 own
+EXEC: 1 own shape=null
 EXISTS: -2 keys=1,-1,1 join=sum
 EXPIRE: -3 keys=1,1,1
 EXPIREAT: -3 keys=1,1,1
@@ -257,7 +263,7 @@ FUNCTION: -2 refused container
 GEOADD: -5 keys=1,1,1
 GEODIST: -4 keys=1,1,1
 GEOHASH: -2 keys=1,1,1
-GEOPOS: -2 keys=1,1,1
+GEOPOS: -2 keys=1,1,1 shape=nulls
 GEORADIUS: -6 keys=1,1,1 options=6
 GEORADIUSBYMEMBER: -5 keys=1,1,1 options=5
 GEORADIUSBYMEMBER_RO: -5 keys=1,1,1
@@ -289,7 +295,7 @@ HPEXPIRE: -6 keys=1,1,1
 HPEXPIREAT: -6 keys=1,1,1
 HPEXPIRETIME: -5 keys=1,1,1
 HPTTL: -5 keys=1,1,1
-HRANDFIELD: -2 keys=1,1,1
+HRANDFIELD: -2 keys=1,1,1 shape=flat
 HSCAN: -3 keys=1,1,1
 HSET: -4 keys=1,1,1
 HSETNX: 4 keys=1,1,1
@@ -314,9 +320,9 @@ LINDEX: 3 keys=1,1,1
 LINSERT: 5 keys=1,1,1
 LLEN: 2 keys=1,1,1
 LMOVE: 5 keys=1,2,1
-LMPOP: -4 numkeys=1
+LMPOP: -4 numkeys=1 shape=null
 LOLWUT: -1
-LPOP: -2 keys=1,1,1
+LPOP: -2 keys=1,1,1 shape=null counts=2
 LPOS: -3 keys=1,1,1
 LPUSH: -3 keys=1,1,1
 LPUSHX: -3 keys=1,1,1
@@ -381,7 +387,7 @@ RESET: 1 local
 RESTORE-ASKING: -4 keys=1,1,1 refused
 RESTORE: -4 keys=1,1,1
 ROLE: 1 refused
-RPOP: -2 keys=1,1,1
+RPOP: -2 keys=1,1,1 shape=null counts=2
 RPOPLPUSH: 3 keys=1,2,1
 RPUSH: -3 keys=1,1,1
 RPUSHX: -3 keys=1,1,1
@@ -460,41 +466,41 @@ XINFO: -2 container
 XLEN: 2 keys=1,1,1
 XPENDING: -3 keys=1,1,1
 XRANGE: -4 keys=1,1,1
-XREAD: -4 streams
-XREADGROUP: -7 streams
+XREAD: -4 streams shape=pairs
+XREADGROUP: -7 streams shape=pairs
 XREVRANGE: -4 keys=1,1,1
 XSETID: -3 keys=1,1,1
 XTRIM: -4 keys=1,1,1
 ZADD: -4 keys=1,1,1
 ZCARD: 2 keys=1,1,1
 ZCOUNT: 4 keys=1,1,1
-ZDIFF: -3 numkeys=1
+ZDIFF: -3 numkeys=1 shape=flat
 ZDIFFSTORE: -4 keys=1,1,1 numkeys=2
 ZINCRBY: 4 keys=1,1,1
-ZINTER: -3 numkeys=1
+ZINTER: -3 numkeys=1 shape=flat
 ZINTERCARD: -3 numkeys=1
 ZINTERSTORE: -4 keys=1,1,1 numkeys=2
 ZLEXCOUNT: 4 keys=1,1,1
-ZMPOP: -4 numkeys=1
+ZMPOP: -4 numkeys=1 shape=null
 ZMSCORE: -3 keys=1,1,1
-ZPOPMAX: -2 keys=1,1,1
-ZPOPMIN: -2 keys=1,1,1
-ZRANDMEMBER: -2 keys=1,1,1
-ZRANGE: -4 keys=1,1,1
+ZPOPMAX: -2 keys=1,1,1 shape=flat counts=2
+ZPOPMIN: -2 keys=1,1,1 shape=flat counts=2
+ZRANDMEMBER: -2 keys=1,1,1 shape=flat
+ZRANGE: -4 keys=1,1,1 shape=flat
 ZRANGEBYLEX: -4 keys=1,1,1
-ZRANGEBYSCORE: -4 keys=1,1,1
+ZRANGEBYSCORE: -4 keys=1,1,1 shape=flat
 ZRANGESTORE: -5 keys=1,2,1
-ZRANK: -3 keys=1,1,1
+ZRANK: -3 keys=1,1,1 shape=null counts=3
 ZREM: -3 keys=1,1,1
 ZREMRANGEBYLEX: 4 keys=1,1,1
 ZREMRANGEBYRANK: 4 keys=1,1,1
 ZREMRANGEBYSCORE: 4 keys=1,1,1
-ZREVRANGE: -4 keys=1,1,1
+ZREVRANGE: -4 keys=1,1,1 shape=flat
 ZREVRANGEBYLEX: -4 keys=1,1,1
-ZREVRANGEBYSCORE: -4 keys=1,1,1
-ZREVRANK: -3 keys=1,1,1
+ZREVRANGEBYSCORE: -4 keys=1,1,1 shape=flat
+ZREVRANK: -3 keys=1,1,1 shape=null counts=3
 ZSCAN: -3 keys=1,1,1
 ZSCORE: 3 keys=1,1,1
-ZUNION: -3 numkeys=1
+ZUNION: -3 numkeys=1 shape=flat
 ZUNIONSTORE: -4 keys=1,1,1 numkeys=2
 `

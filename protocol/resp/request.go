@@ -235,7 +235,7 @@ func appendUpper(dst, word []byte) []byte {
 func (c *Codec) bind(m *protocol.Message, cmd *command) error {
 	before := m.Memo & memoBound
 	if c.opts.Version == 3 {
-		m.Head = versions[m.Memo&memoThree]
+		m.Head = c.head(m, cmd)
 	}
 	if m.Memo&memoVoid != 0 {
 		c.void(m)
@@ -261,6 +261,13 @@ func (c *Codec) bind(m *protocol.Message, cmd *command) error {
 		m.Memo &^= memoMulti | memoWatch | memoDirty
 	case "WATCH":
 		m.Memo |= memoWatch
+	case "CLIENT TRACKING":
+		for i := 3; i < len(m.Spans); i++ {
+			if bytes.EqualFold(c.word(m, i), []byte("REDIRECT")) {
+				return malformed(protocol.BadContent, protocol.Reason{Path: "arg." + strconv.Itoa(i), Rule: "redirect", Want: "no REDIRECT: it could name another's connection"})
+			}
+		}
+		m.Memo |= memoState
 	case "UNWATCH":
 		if m.Memo&memoMulti == 0 {
 			m.Memo &^= memoWatch
@@ -306,6 +313,9 @@ func (c *Codec) bind(m *protocol.Message, cmd *command) error {
 			m.Memo |= memoState
 		}
 	}
+	if m.Memo&memoMulti != 0 && len(m.Head) == 2 && m.Head[1]&(shapeFlat|shapePairs) != 0 && c.differs(m, cmd) {
+		return notQueued() // EXEC tells nothing of the commands whose answers it has
+	}
 	if cmd.place == local && before == 0 {
 		m.Kind = protocol.SignOn
 		return nil
@@ -328,14 +338,6 @@ func (c *Codec) idle(m *protocol.Message, cmd *command) bool {
 	}
 	return false
 }
-
-// Heads: the version that a client's answers must be made for, and that the answer to its EXEC is that there was none.
-var (
-	versions = map[uint64][]byte{0: {2}, memoThree: {3}}
-	aborts   = []byte{headAbort}
-)
-
-const headAbort = 'X'
 
 func bound(before, after uint64, needs bool) protocol.Bind {
 	switch {
@@ -360,6 +362,16 @@ func (c *Codec) void(m *protocol.Message) {
 	default:
 		m.Kind = protocol.SignOff
 	}
+}
+
+// differs reports whether the answer to m has another shape in version 2.
+func (c *Codec) differs(m *protocol.Message, cmd *command) bool {
+	for i := 2; i < len(m.Spans); i++ {
+		if word := c.word(m, i); bytes.EqualFold(word, []byte("WITHSCORES")) || bytes.EqualFold(word, []byte("WITHVALUES")) {
+			return true
+		}
+	}
+	return cmd.counts > 0 || cmd.streams
 }
 
 // notQueued refuses in a transaction what has not one answer, or another than QUEUED.
@@ -402,9 +414,6 @@ func (c *Codec) hello(m *protocol.Message) error {
 		}
 	}
 	m.Kind = protocol.SignOn
-	if c.opts.Version == 3 {
-		m.Head = versions[m.Memo&memoThree]
-	}
 	return nil
 }
 

@@ -155,3 +155,54 @@ func TestKeysAreThoseOfRedis(t *testing.T) {
 		}
 	}
 }
+
+// TestVersionTwoIsWhatRedisSays: what a client of version 2 gets of an answer in version 3 is, byte for byte, what a real
+// Redis says to such a client.
+func TestVersionTwoIsWhatRedisSays(t *testing.T) {
+	address := server(t)
+	two, three := connect(t, address), connect(t, address)
+	three.ask("HELLO", "3")
+	for _, line := range []string{"RPUSH l a b c", "SADD s only", "HSET h f 1", "ZADD z 1.5 a 2 b inf c", "XADD x 1-1 f v g w", "XADD x 2-1 f v", "XGROUP CREATE x g 0", "XGROUP CREATE x gg 0", "SET k ohmytext", "SET kk mynewtext",
+		"GEOADD geo 13.361389 38.115556 Palermo", "SET n 10"} {
+		two.ask(strings.Fields(line)...)
+	}
+	c := codec(t, Options{Version: 3})
+	for _, line := range []string{"GET k", "GET none", "MGET k none", "LRANGE l 0 -1", "LPOP none", "LPOP none 2", "RPOP l 0", "SMEMBERS s", "SPOP none", "SRANDMEMBER s 2", "SISMEMBER s a", "SMISMEMBER s a only",
+		"HGETALL h", "HGETALL none", "HRANDFIELD h 2 WITHVALUES", "HRANDFIELD h", "HMGET h f g", "HSCAN h 0", "HINCRBYFLOAT h f 0", "ZRANGE z 0 -1", "ZRANGE z 0 -1 WITHSCORES", "ZREVRANGE z 0 -1 WITHSCORES",
+		"ZRANGEBYSCORE z 0 5 WITHSCORES", "ZREVRANGEBYSCORE z 5 0 WITHSCORES", "ZRANGE none 0 -1 WITHSCORES", "ZSCORE z a", "ZSCORE z c", "ZSCORE z none", "ZMSCORE z a none", "ZRANK z none", "ZADD z NX INCR 1 a",
+		"ZADD z XX INCR 0 a", "ZINCRBY z 0 a", "ZUNION 1 z WITHSCORES", "ZUNION 1 z", "ZINTER 1 z WITHSCORES", "ZDIFF 1 z WITHSCORES", "ZPOPMIN none", "ZPOPMIN none 2", "ZMPOP 1 none MIN", "LMPOP 1 none LEFT", "ZSCAN z 0", "XREAD STREAMS x 0",
+		"XREAD STREAMS none 0", "XREAD COUNT 1 STREAMS x x 0 1", "XRANGE x - +", "XREADGROUP GROUP g c STREAMS x 0", "XINFO STREAM x", "XINFO STREAM x FULL", "XINFO GROUPS x", "XINFO CONSUMERS x g", "XPENDING x g - + 10", "XAUTOCLAIM x g c 0 0",
+		"GEOPOS geo Palermo none", "GEODIST geo Palermo none", "GEOSEARCH geo FROMLONLAT 13 38 BYRADIUS 100 km WITHCOORD WITHDIST", "LCS k kk IDX WITHMATCHLEN", "LCS k kk", "OBJECT ENCODING k", "EXISTS k", "TYPE k", "EVAL return{1,{2,'x'},false} 0", "EVAL return{err='X'} 0",
+		"EVAL redis.setresp(3)return{map={a=1}} 0", "EVAL redis.setresp(3)return{double=1.25} 0", "EVAL return{set={a=true}} 0", "COMMAND INFO get none", "COMMAND COUNT", "COMMAND DOCS get", "COMMAND GETKEYS get x", "CONFIG GET maxmemory*", "FUNCTION LIST", "SORT l ALPHA",
+		"BLPOP none 0.01", "BRPOP none 0.01", "BZPOPMIN none 0.01", "BLMPOP 0.01 1 none LEFT", "BZMPOP 0.01 1 none MIN", "BLMOVE none l LEFT LEFT 0.01", "BRPOPLPUSH none l 0.01", "XREAD BLOCK 10 STREAMS none 0", "SCRIPT EXISTS a", "PUBSUB NUMSUB a", "NOSUCH", "PING", "ECHO x", "SCAN 0",
+		"CLIENT TRACKINGINFO", "LPOS l none", "LPOS l none COUNT 2", "COPY none l", "PUBSUB CHANNELS", "XCLAIM x g c 0 1-1", "SET k ohmytext GET", "GETEX none", "GETDEL none", "ZRANDMEMBER none", "ZRANDMEMBER none 2 WITHSCORES", "MEMORY USAGE none", "INFO none"} {
+		words := strings.Fields(line)
+		want := two.ask(words...)
+		var m protocol.Message
+		var head []byte
+		if err := c.Decode(protocol.FromClient, []byte(cmd(words...)), &m); err == nil {
+			head = m.Head
+		} else {
+			head = headsTwo[0]
+		}
+		answer := three.ask(words...)
+		got, err := c.CloseFrame(append(c.OpenFrame(nil, head), answer...), 0)
+		if string(got) != string(want) || err != nil {
+			t.Errorf("%s: got %q, %v\nRedis says %q\nin version 3 %q", line, got, err, want, answer)
+		}
+	}
+	for _, line := range []string{"ZPOPMIN z 1", "ZPOPMIN z", "ZPOPMAX z 5"} { // each takes something away
+		words := strings.Fields(line)
+		var m protocol.Message
+		if err := c.Decode(protocol.FromClient, []byte(cmd(words...)), &m); err != nil {
+			t.Fatal(err)
+		}
+		two.ask("DEL", "z")
+		two.ask("ZADD", "z", "1", "a", "2", "b")
+		want := two.ask(words...)
+		two.ask("ZADD", "z", "1", "a", "2", "b")
+		if got, err := c.CloseFrame(append(c.OpenFrame(nil, m.Head), three.ask(words...)...), 0); string(got) != string(want) || err != nil {
+			t.Errorf("%s: got %q, %v; Redis says %q", line, got, err, want)
+		}
+	}
+}
