@@ -42,7 +42,7 @@ func suite(o Options) protocoltest.Suite {
 		Malformed: vectors("malformed", "+OK\r\n", ":1\r\n", "*1\r\n:1\r\n", "*2\r\n$3\r\nGET\r\n*0\r\n", cmd("GET"), cmd("GET", "a", "b"), cmd("NOSUCH"), cmd(""),
 			cmd(strings.Repeat("X", 100)), "*1\r\n$-1\r\n", cmd("HELLO", "4"), cmd("HELLO", "2", "AUTH", canary), "~1\r\n$4\r\nPING\r\n"),
 		OutOfStep: vectors("out of step", "*1\n$4\r\nPING\r\n", "*1\r\n$4\nPING\r\n", "*1\r\n$4\r\nPINGxx", "*-2\r\n", "$-2\r\n", "*+1\r\n", "$+4\r\nPING\r\n", "*01\r\n", "$ 4\r\n",
-			"*99999999999\r\n", "$99999999999\r\n", "*1000000\r\n", "*4001\r\n", "$65536\r\n", ":x\r\n", ":\r\n", ":+1\r\n", ":01\r\n", ":-0\r\n", ":9223372036854775808\r\n", "_x\r\n", "#\r\n", "#x\r\n", ",\r\n", ",1.\r\n", ",.5\r\n", ",1e\r\n", ",0x1\r\n", ",infinity\r\n", "(1x\r\n", "(-\r\n",
+			"*99999999999\r\n", "$99999999999\r\n", "*1000000\r\n", "*4001\r\n", "$65536\r\n", ":x\r\n", ":\r\n", ":+1\r\n", ":01\r\n", ":-0\r\n", ":9223372036854775808\r\n", "_x\r\n", "#\r\n", "#x\r\n", ",\r\n", ",1.\r\n", ",.5\r\n", ",1e\r\n", ",0x1\r\n", ",infinity\r\n",
 			"*2\r\n$60000\r\n"+strings.Repeat("x", 60_000)+"\r\n+"+strings.Repeat("y", 70_000), "+"+strings.Repeat("y", 70_000)+"\r\n", ":"+strings.Repeat("1", 40)+"\r\n", "+a\rb\r\n", "$?\r\n", "*?\r\n", "GET / HTTP/1.1\r\n", "\x16\x03\x01\x02\x00\x01\x00",
 			"SSH-2.0-x\r\n", "*1\r\n>1\r\n+a\r\n", ">0\r\n", "\x00\x00\x00\x05", "*1\r\nx\r\n", "*4000\r\n"+strings.Repeat("*4000\r\n", 10)),
 		Hostile: vectors("hostile", strings.Repeat("*1\r\n", 5000)+"+a\r\n", "*3000\r\n"+strings.Repeat("$-1\r\n", 3000), "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$60000\r\n"+strings.Repeat("y", 100),
