@@ -28,7 +28,7 @@ func TestP11ABrokenOneWayIsNeverASuccess(t *testing.T) {
 			for _, side := range []string{"source", "target"} {
 				way, out := b.target(1000)
 				way.CloseSource, way.CloseTarget = true, true
-				c := newCarrier(way, n+1)
+				c := newCarrier(way, -1)
 				_, in := c.start(b)
 				want := pattern(n)
 				go feedIn(in, want[:at], 997, false)
