@@ -43,8 +43,8 @@ func TestP04APeerThatNeverFinishesLeavesNothing(t *testing.T) {
 			first.want(b, errCause)
 			_, _ = first.near.Close(), first.far.Close()
 			files, goroutines := descriptors(), runtime.NumGoroutine()
-			for range 20 {
-				x := b.twoWay(100, func(w *TwoWay) { w.HalfClose, w.Linger = half, 50*time.Millisecond })
+			for range 5 {
+				x := b.twoWay(100, func(w *TwoWay) { w.HalfClose, w.Linger = half, 20*time.Millisecond })
 				if !half { // the twin has bytes that its target does not take
 					go feedIn(x.far, make([]byte, 64<<20), 1<<20, false)
 					for moved, last := int64(0), int64(-1); moved != last || moved == 0; _, moved = x.Moved() {
