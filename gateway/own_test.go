@@ -291,6 +291,39 @@ func TestWhatTheGatewayAnswersKeepsItsTurn(t *testing.T) {
 	})
 }
 
+// What is answered here does not wait for what is answered already.
+func TestWhatTheGatewayAnswersDoesNotWaitForNothing(t *testing.T) {
+	inStore(t, "a", nil, func(w *world) {
+		w.backend()
+		c := w.client()
+		c.send("BEGIN", "END")
+		own := w.backend()
+		own.expect("BEGIN", "END")
+		own.send("= begun", "= ended")
+		c.expect("= begun", "= ended")
+		c.send("HELLO")
+		c.expect("= HELLO")
+	})
+}
+
+// A client that wants nothing to be left of what it has done gets no connection back to the others that it has changed.
+func TestWhatTheGatewayAnswersCanGiveUpAnOwnConnection(t *testing.T) {
+	inStore(t, "a", nil, func(w *world) {
+		shared := w.backend()
+		c := w.client()
+		c.send("RESET", "BEGIN", "GET 1", "RESET", "GET 2")
+		own := w.backend()
+		own.expect("BEGIN", "GET 1")
+		own.silent()
+		own.send("= begun")
+		own.send("= 1")
+		own.expect(aborted)
+		shared.expect("GET 2")
+		shared.send("= 2")
+		c.expect("= RESET", "= begun", "= 1", "= RESET", "= 2")
+	})
+}
+
 // Any number of requests in a row may be open: the client is read no further than it may have open, and loses nothing.
 func TestALongRowOfRequestsWaits(t *testing.T) {
 	inStore(t, "a", func(r *Route) { r.Limits.InFlight = 3 }, func(w *world) {

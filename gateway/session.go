@@ -546,7 +546,7 @@ func (s *Session) clearDesk() bool {
 
 // reply answers what belongs to the connection itself.
 func (s *Session) reply(own *tunnel.Owner, m *protocol.Message) bool {
-	if !s.turn(m) {
+	if s.look(nil); !s.turn(m) || m.Bind == protocol.Parting && s.open > 0 {
 		s.hold(own, time.Time{})
 		return false
 	}
@@ -557,6 +557,9 @@ func (s *Session) reply(own *tunnel.Owner, m *protocol.Message) bool {
 	}
 	s.unhold()
 	s.memo = m.Memo
+	if m.Bind == protocol.Parting {
+		s.evict(errPutDown)
+	}
 	if m.Kind == protocol.SignOff {
 		s.off = true
 		s.finishUp()

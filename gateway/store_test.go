@@ -17,6 +17,7 @@ import (
 //	BEGIN, END        binds its client to a connection, and ends that
 //	POP k             has a connection alone and may take for ever
 //	HELLO, QUIT       are answered by the gateway
+//	RESET             is too, and gives up what binds its client
 //
 // Answers are "= text" and "- error"; "> text" is pushed. Notices are "! class cause".
 type store struct {
@@ -75,6 +76,8 @@ func (c *store) DecodeBody(dir protocol.Direction, body []byte, m *protocol.Mess
 		}
 	case "HELLO":
 		m.Kind = protocol.SignOn
+	case "RESET":
+		m.Kind, m.Memo, m.Bind = protocol.SignOn, 0, protocol.Parting
 	case "QUIT":
 		m.Kind = protocol.SignOff
 	default:

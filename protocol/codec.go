@@ -217,6 +217,8 @@ type Carrying interface {
 type Sessioning interface {
 	// AppendReply appends the whole frame that answers m, of Kind Keepalive, SignOn or SignOff.
 	// If nothing is appended there is no answer.
+	//
+	// If the Bind of m is Parting the connection to the backend that was the client's own is given up with it, as it is.
 	AppendReply(dst []byte, m *Message) ([]byte, error)
 }
 

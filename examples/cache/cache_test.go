@@ -110,6 +110,21 @@ func TestPublishAndSubscribe(t *testing.T) {
 	sub.expect("*2", "$4", "pong", "$0", "")
 }
 
+// TestFaultB15: who ends a subscription that he does not have gets nothing of others by it, and takes nothing from them.
+func TestFaultB15NewsOfNobody(t *testing.T) {
+	_, cache, _ := open(t)
+	asker(t, cache)("3", "rpush", "list", "message", "a", "b")
+	first, second := dial(t, cache), dial(t, cache)
+	for range 4 { // there are two connections
+		first.ask("*1\r\n$11\r\nUNSUBSCRIBE\r\n")
+		first.expect("*3", "$11", "unsubscribe", "$-1", ":0")
+		first.ask("*4\r\n$6\r\nLRANGE\r\n$4\r\nlist\r\n$1\r\n0\r\n$2\r\n-1\r\n")
+		first.expect("*3", "$7", "message", "$1", "a", "$1", "b")
+		second.ask("*2\r\n$4\r\nECHO\r\n$6\r\nsecret\r\n")
+		second.expect("$6", "secret")
+	}
+}
+
 func TestHalves(t *testing.T) {
 	g, _, halves := open(t)
 	ask := asker(t, halves)

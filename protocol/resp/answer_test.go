@@ -1,6 +1,7 @@
 package resp
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -37,8 +38,8 @@ func TestAnswersInVersionTwo(t *testing.T) {
 
 // Match has the answers to a subscription, one for each channel, and nothing that is pushed for an answer.
 func TestMatch(t *testing.T) {
-	conf := func(kind, name string, n string) string {
-		return "*3\r\n$" + n + "\r\n" + kind + "\r\n$1\r\n" + name + "\r\n:1\r\n"
+	conf := func(kind, name, left string) string {
+		return "*3\r\n$" + strconv.Itoa(len(kind)) + "\r\n" + kind + "\r\n$1\r\n" + name + "\r\n:" + left + "\r\n"
 	}
 	c := codec(t, Options{})
 	memo := uint64(0)
@@ -66,17 +67,44 @@ func TestMatch(t *testing.T) {
 	}
 	message := "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nx\r\n"
 	match("LRANGE l 0 2", message, "answer") // looks like a message, but nobody has subscribed here
-	match("SUBSCRIBE a b c", conf("subscribe", "a", "9"), "answer, more")
+	match("SUBSCRIBE a b c", conf("subscribe", "a", "1"), "answer, more")
 	match("SUBSCRIBE a b c", message, "pushed")
-	match("SUBSCRIBE a b c", conf("subscribe", "b", "9"), "answer, more")
-	match("SUBSCRIBE a b c", conf("subscribe", "c", "9"), "answer")
+	match("SUBSCRIBE a b c", conf("subscribe", "b", "2"), "answer, more")
+	match("SUBSCRIBE a b c", conf("subscribe", "c", "3"), "answer")
 	match("", message, "pushed")
 	match("PING", "*2\r\n$4\r\npong\r\n$0\r\n\r\n", "answer")
-	match("PING", conf("unsubscribe", "a", "11"), "pushed")
-	match("UNSUBSCRIBE", conf("unsubscribe", "a", "11"), "answer")
+	match("PING", conf("unsubscribe", "a", "2"), "pushed")
+	match("UNSUBSCRIBE", conf("unsubscribe", "b", "1"), "answer")
+	match("", conf("unsubscribe", "c", "0"), "pushed")
+	match("LRANGE l 0 2", message, "answer") // it listens to nothing any more
+	match("LRANGE l 0 2", conf("subscribe", "a", "1"), "answer")
+	match("SSUBSCRIBE s", conf("ssubscribe", "s", "1"), "answer")
+	match("GET a", conf("sunsubscribe", "s", "0"), "pushed")
 	match("SUBSCRIBE a b", "-ERR no\r\n", "answer")
 	match("GET a", ">2\r\n$10\r\ninvalidate\r\n*0\r\n", "pushed")
 	match("SUBSCRIBE x", ">3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n", "answer")
+}
+
+// TestFaultB15: the end of a subscription that there is not leaves nothing behind on the connection it went over. What
+// looks like news there, such as a list that begins with "message", is the answer that it is.
+func TestFaultB15NothingIsTakenForNewsWhereNobodyListens(t *testing.T) {
+	for _, o := range []Options{{}, {Version: 3}} {
+		c := codec(t, o)
+		req := &protocol.Message{}
+		if err := c.Decode(protocol.FromClient, []byte(cmd("UNSUBSCRIBE")), req); err != nil || req.Bind != protocol.Alone {
+			t.Errorf("UNSUBSCRIBE of nothing: got %v, %v, want a connection alone", req.Bind, err)
+		}
+		m := &protocol.Message{}
+		for _, answer := range []string{"*3\r\n$11\r\nunsubscribe\r\n$-1\r\n:0\r\n", "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n"} {
+			if err := c.Decode(protocol.FromBackend, []byte(answer), m); err != nil {
+				t.Fatal(err)
+			}
+			if got := c.Match(req, m); got != protocol.Answers || m.Kind != protocol.Response {
+				t.Errorf("%q: got %v, a %v, want that it answers", answer, got, m.Kind)
+			}
+			*m, req = protocol.Message{Memo: m.Memo}, &protocol.Message{Name: []byte("LRANGE")}
+		}
+	}
 }
 
 func TestKeysAndTheirAnswers(t *testing.T) {

@@ -55,7 +55,7 @@ func (c *Codec) answer(body []byte, m *protocol.Message) error {
 		if !c.shallow(body) {
 			return malformed(protocol.TooLarge, protocol.Reason{Rule: "limits.depth", Want: "fewer levels", Got: "more"})
 		}
-		if kind == '*' && m.Memo&memoSub != 0 && news(firstOf(body)) {
+		if kind == '*' && m.Memo&(memoSub|memoShard) != 0 && news(firstOf(body)) {
 			m.Kind = protocol.Push
 		}
 	}

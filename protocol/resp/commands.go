@@ -330,7 +330,7 @@ RENAME: 3 keys=1,2,1
 RENAMENX: 3 keys=1,2,1
 REPLCONF: -1 refused
 REPLICAOF: 3 refused
-RESET: 1 own
+RESET: 1 local
 RESTORE-ASKING: -4 keys=1,1,1 refused
 RESTORE: -4 keys=1,1,1
 ROLE: 1 refused

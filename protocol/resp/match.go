@@ -4,29 +4,29 @@ import (
 	"github.com/sallyport/sallyport/protocol"
 )
 
-// What Memo holds of a connection to a backend, beside memoSub: how many of the answers to one SUBSCRIBE have come, and
-// that its client speaks version 2.
+// What Memo holds of a connection to a backend, beside memoSub, which says that it listens to channels: that it listens to
+// those of a shard, how many of the answers to one SUBSCRIBE have come, and that its client speaks version 2.
 const (
+	memoShard    uint64 = 1 << 30
 	memoTwo      uint64 = 1 << 31
 	memoAnswered        = 32 // shift
 )
 
 // Match tells the answers to a subscription, of which there is one for each channel, and what is pushed, from all others.
 func (c *Codec) Match(req, m *protocol.Message) protocol.Match {
-	confirms := confirmation(firstOf(m.Body))
+	listens := m.Memo&(memoSub|memoShard) != 0
 	subscribes := req != nil && family(req.Name)
-	pushed := m.Kind == protocol.Push
+	confirms := (subscribes || listens || m.Kind == protocol.Push) && confirmation(m)
 	switch {
-	case pushed && !(confirms && subscribes), confirms && m.Memo&memoSub != 0 && !subscribes:
+	case m.Kind == protocol.Push && !(confirms && subscribes), confirms && !subscribes:
 		m.Kind = protocol.Push
 		m.Head = headOf(m.Memo)
 		return protocol.Unasked
-	case !subscribes || !confirms:
+	case !confirms:
 		m.Memo &= 1<<memoAnswered - 1
 		return protocol.Answers
 	}
 	m.Kind = protocol.Response
-	m.Memo |= memoSub
 	if len(req.Head) > 0 && req.Head[0] == 2 {
 		m.Memo |= memoTwo
 	}
@@ -46,12 +46,29 @@ func headOf(memo uint64) []byte {
 	return nil
 }
 
-func confirmation(word []byte) bool {
-	switch string(word) {
-	case "subscribe", "psubscribe", "ssubscribe", "unsubscribe", "punsubscribe", "sunsubscribe":
-		return true
+// confirmation reports whether m is what a server says to a subscription or to the end of one, and notes in m.Memo whether
+// any is left: a connection that listens to nothing is sent no news, and what looks like news there is an answer.
+func confirmation(m *protocol.Message) bool {
+	t := tokens{data: m.Body}
+	if !t.next() || t.kind != '*' && t.kind != '>' || t.n != 3 || !t.next() {
+		return false
 	}
-	return false
+	bit := memoSub
+	switch string(t.text) {
+	case "ssubscribe", "sunsubscribe":
+		bit = memoShard
+	case "subscribe", "psubscribe", "unsubscribe", "punsubscribe":
+	default:
+		return false
+	}
+	if !t.next() || t.kind != '$' && t.kind != '_' || !t.next() || t.kind != ':' {
+		return false
+	}
+	m.Memo |= bit
+	if string(t.line) == "0" {
+		m.Memo &^= bit
+	}
+	return true
 }
 
 func family(name []byte) bool {

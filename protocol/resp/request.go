@@ -231,6 +231,9 @@ func (c *Codec) bind(m *protocol.Message, cmd *command) error {
 		m.Bind = bound(before, before, false)
 		return nil
 	}
+	if cmd.place == refused && !c.idle(m, cmd) {
+		return nil // Police says so
+	}
 	needsOwn := cmd.place == own
 	switch cmd.name {
 	case "MULTI":
@@ -252,17 +255,19 @@ func (c *Codec) bind(m *protocol.Message, cmd *command) error {
 	case "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE":
 		m.Memo |= memoSub
 	case "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE":
-		if needsOwn && len(m.Spans) > 2 { // more than one answer
-			m.Memo |= memoSub
-		}
-	case "RESET":
-		m.Memo = 0
-		if before == 0 {
-			m.Kind = protocol.SignOn
+		if before == 0 { // it ends nothing, and yet has an answer for each channel
+			m.Bind = protocol.Alone
 			return nil
 		}
-	case "SELECT":
-		if before == 0 && string(c.word(m, 1)) == strconv.Itoa(c.opts.Database) {
+	case "RESET": // at the backend it would undo the greeting too
+		m.Memo, m.Head = 0, nil
+		m.Kind = protocol.SignOn
+		if before != 0 {
+			m.Bind = protocol.Parting
+		}
+		return nil
+	case "SELECT", "CLIENT REPLY":
+		if c.idle(m, cmd) {
 			m.Kind = protocol.SignOn
 			return nil
 		}
@@ -274,11 +279,6 @@ func (c *Codec) bind(m *protocol.Message, cmd *command) error {
 	case "QUIT":
 		m.Kind = protocol.SignOff
 		return nil
-	case "CLIENT REPLY":
-		if before == 0 && bytes.EqualFold(c.word(m, 2), []byte("ON")) {
-			m.Kind = protocol.SignOn
-			return nil
-		}
 	default:
 		if needsOwn {
 			m.Memo |= memoState
@@ -296,6 +296,17 @@ func (c *Codec) bind(m *protocol.Message, cmd *command) error {
 		}
 	}
 	return nil
+}
+
+// idle reports whether m asks a connection that nothing has changed for what it does anyway.
+func (c *Codec) idle(m *protocol.Message, cmd *command) bool {
+	switch cmd.name {
+	case "SELECT":
+		return m.Memo&memoBound == 0 && string(c.word(m, 1)) == strconv.Itoa(c.opts.Database)
+	case "CLIENT REPLY":
+		return m.Memo&memoBound == 0 && bytes.EqualFold(c.word(m, 2), []byte("ON"))
+	}
+	return false
 }
 
 // versions are heads: what a client's answers must be made for.

@@ -52,7 +52,11 @@ func (x *conn) sends(t *testing.T, words ...string) string {
 	switch m.Kind {
 	case protocol.SignOn:
 		out, _ := x.c.AppendReply(nil, &m)
-		return "local " + strings.ReplaceAll(string(out), "\r\n", " ")
+		text := "local " + strings.ReplaceAll(string(out), "\r\n", " ")
+		if m.Bind != protocol.Any {
+			text += " " + m.Bind.String()
+		}
+		return text
 	case protocol.Request:
 		text := m.Bind.String()
 		if m.Holds != 0 {
@@ -70,7 +74,7 @@ func TestWhereCommandsGo(t *testing.T) {
 		"discard":              {"MULTI", "own", "DISCARD", "parting", "GET a", "any"},
 		"watch":                {"WATCH a", "own", "GET a", "own", "MULTI", "own", "EXEC", "parting", "GET a", "any"},
 		"unwatch":              {"WATCH a", "own", "UNWATCH", "parting", "GET a", "any"},
-		"select":               {"SELECT 0", "local +OK ", "SELECT 1", "own", "SELECT 0", "own", "MULTI", "own", "EXEC", "own", "RESET", "parting", "RESET", "local +RESET "},
+		"select":               {"SELECT 0", "local +OK ", "SELECT 1", "own", "SELECT 0", "own", "MULTI", "own", "EXEC", "own", "RESET", "local +RESET  parting", "RESET", "local +RESET ", "GET a", "any"},
 		"subscribe":            {"SUBSCRIBE a b", "own", "PING", "own", "UNSUBSCRIBE", "own", "QUIT", "sign-off"},
 		"blocking":             {"BLPOP a b 1.5", "alone 1.5s", "BLPOP a 0", "alone -1ns", "BLMPOP 2 1 a LEFT", "alone 2s", "WAIT 1 100", "alone 100ms", "XREAD STREAMS a 0", "any", "XREAD BLOCK 20 STREAMS a 0", "alone 20ms", "BLPOP a x", "any"},
 		"auth":                 {"AUTH secret", "own", "GET a", "own"},
@@ -93,7 +97,7 @@ func TestWhatIsRefused(t *testing.T) {
 		Keys: []KeyRule{{Pattern: "cache:*"}, {Pattern: "[a-c]?", Commands: []string{"GET"}}}})
 	const denied, keys = "-NOPERM cmd: want a command that is allowed here (commands)\r\n", "-NOPERM key.0: want a key that is allowed for this command (keys)\r\n"
 	for line, want := range map[string]string{
-		"FLUSHALL": "any", "CONFIG GET x": "any", "CONFIG SET a b": denied, "SHUTDOWN": denied, "DEBUG SLEEP 1": denied, "MONITOR": denied, "CLIENT REPLY OFF": denied, "CLIENT REPLY ON": "local +OK ",
+		"SELECT 0": "local +OK ", "FLUSHALL": "any", "CONFIG GET x": "any", "CONFIG SET a b": denied, "SHUTDOWN": denied, "DEBUG SLEEP 1": denied, "MONITOR": denied, "CLIENT REPLY OFF": denied, "CLIENT REPLY ON": "local +OK ",
 		"SELECT 1": denied, "OBJECT ENCODING cache:a": denied, "GET cache:a": "any", "GET a1": "any", "GET d1": keys, "DEL cache:a d": "-NOPERM key.1: want a key that is allowed for this command (keys)\r\n",
 		"SET a1 x": keys, "NOSUCH": "-ERR unknown command\r\n", "GET 12345678901": "-ERR arg.1: want at most 10 bytes, got 11 bytes (max_arg)\r\n",
 		"MGET a b c d e f": "-ERR nargs: want at most 6 words, got 7 (max_args)\r\n", "HELLO 3": "-NOPROTO unsupported protocol version\r\n", "HELLO 2": "local *10 $6 server $9 sallyport $5 proto :2 $2 id :1 $4 mode $5 proxy $7 modules *0 ",
@@ -102,6 +106,16 @@ func TestWhatIsRefused(t *testing.T) {
 		x := &conn{c: c}
 		if got := x.sends(t, strings.Fields(line)...); got != want {
 			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+// What the gateway would answer itself can be refused as anything else.
+func TestWhatTheGatewayAnswersIsRefused(t *testing.T) {
+	c := codec(t, Options{Commands: map[string]string{"HELLO": "refused", "RESET": "refused", "QUIT": "refused", "client setname": "refused"}})
+	for _, line := range []string{"HELLO 2", "RESET", "QUIT", "CLIENT SETNAME x"} {
+		if got := (&conn{c: c}).sends(t, strings.Fields(line)...); !strings.HasPrefix(got, "-NOPERM ") {
+			t.Errorf("%s: got %q", line, got)
 		}
 	}
 }
