@@ -194,3 +194,22 @@ func TestP13AnyCutAroundAStopLosesNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestP11AFailedWriteOfTheLastBytesIsNoSuccess has the target's peer gone when the byte is written with which the source
+// reaches its limit, or after which it ends.
+func TestP11AFailedWriteOfTheLastBytesIsNoSuccess(t *testing.T) {
+	for _, limit := range []int64{1, -1} {
+		eachDriver(t, ShardConfig{}, func(b *bench) {
+			way, out := b.target(1000)
+			way.CloseSource, way.CloseTarget = true, true
+			c := newCarrier(way, limit)
+			_, in := c.start(b)
+			b.settle()
+			breakOff(out)
+			feedIn(in, []byte("x"), 1, limit < 0)
+			if got := await(b, c.done); got.err == nil {
+				b.Errorf("limit %d: done got nil though the byte was not delivered, want an error", limit)
+			}
+		})
+	}
+}

@@ -146,7 +146,7 @@ func TestHalves(t *testing.T) {
 // A server that is killed and started again under load: each client hears an error or what it asked for, and nothing
 // that was another's. Its connection stays.
 func TestAServerThatIsKilledUnderLoad(t *testing.T) {
-	address := peertest.Own(t)
+	address := peertest.Free(t)
 	server := redis(t, address)
 	_, at := peertest.Gateway(t, "sallyport.yaml", map[string][]string{"cache": {address}})
 	var answers, failures atomic.Int64

@@ -71,28 +71,15 @@ func Need(t *testing.T, name string) string {
 	return path
 }
 
-// Free returns an address that nobody listens on. Another process may take it before it is used.
+// Free returns an address that nobody listens on. Where all of 127/8 is the loopback it is one that no other process has
+// a reason to take before the server does, or while that is started again.
 func Free(t *testing.T) string {
 	t.Helper()
-	return free(t, "127.0.0.1")
-}
-
-// Own is Free for a server that is to be started again: where all of 127/8 is the loopback, the address is one that no
-// other process has a reason to take meanwhile.
-func Own(t *testing.T) string {
-	t.Helper()
 	pid := os.Getpid()
-	host := fmt.Sprintf("127.%d.%d.1", 100+pid>>8&0x7f, pid&0xff)
-	if l, err := net.Listen("tcp", host+":0"); err == nil {
-		_ = l.Close()
-		return free(t, host)
+	l, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.1:0", 100+pid>>8&0x7f, pid&0xff))
+	if err != nil {
+		l, err = net.Listen("tcp", "127.0.0.1:0")
 	}
-	return Free(t)
-}
-
-func free(t *testing.T, host string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", host+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
