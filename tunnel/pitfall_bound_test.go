@@ -15,7 +15,7 @@ func TestP05AConsumerThatReadsNothingCostsNoMoreThanTheBuffers(t *testing.T) {
 		b := newBench(t, ShardConfig{Pump: true})
 		b.fake = true
 		b.size = 1000
-		const tunnels, size, n = 200, 10_000, 1 << 20
+		const tunnels, size, n = 200, 10_000, 30_000
 		body := pattern(n)
 		var pairs []*pairing
 		for range tunnels {

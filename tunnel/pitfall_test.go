@@ -32,7 +32,7 @@ func TestP03AnEndThatComesWithTheLastBytesLosesNone(t *testing.T) {
 					feedIn(in, want, n+1, true)
 				}
 				b.settle()
-				if b.pump && n > 200 {
+				if b.pump && n > b.size {
 					none(b, c.done, "done while the target has not read")
 				}
 				sees(b, out, want)
