@@ -125,6 +125,17 @@ func TestFaultB15NewsOfNobody(t *testing.T) {
 	}
 }
 
+// What a client has selected stays so behind a transaction that is not carried out.
+func TestATransactionThatIsNotCarriedOut(t *testing.T) {
+	_, cache, _ := open(t)
+	cmd := exec.Command(peertest.Need(t, "redis-cli"), "-p", cache)
+	cmd.Stdin = strings.NewReader("SELECT 1\nMULTI\nSET k v\nGET\nEXEC\nEXISTS k\nSET here 1\nRESET\nEXISTS here\n")
+	got := peertest.Output(t, cmd)
+	if want := "OK\nOK\nQUEUED\nERR wrong number of arguments for 'get' command\n\nEXECABORT Transaction discarded because of previous errors.\n\n0\nOK\nRESET\n0"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestHalves(t *testing.T) {
 	g, _, halves := open(t)
 	ask := asker(t, halves)

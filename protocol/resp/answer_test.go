@@ -12,7 +12,7 @@ import (
 func downgraded(t *testing.T, body string) string {
 	t.Helper()
 	c := codec(t, Options{Version: 3})
-	out := c.OpenFrame([]byte("before"), versions[0])
+	out := c.OpenFrame([]byte("before"), headsTwo[0])
 	out, err := c.CloseFrame(append(out, body...), len("before"))
 	if err != nil || !strings.HasPrefix(string(out), "before") {
 		t.Fatalf("%q: got %q, %v", body, out, err)
@@ -31,8 +31,67 @@ func TestAnswersInVersionTwo(t *testing.T) {
 		}
 	}
 	c := codec(t, Options{Version: 3})
-	if out, err := c.CloseFrame(append(c.OpenFrame(nil, versions[memoThree]), "_\r\n"...), 0); string(out) != "_\r\n" || err != nil {
+	if out, err := c.CloseFrame(append(c.OpenFrame(nil, headsThree), "_\r\n"...), 0); string(out) != "_\r\n" || err != nil {
 		t.Errorf("a client of version 3: got %q, %v", out, err)
+	}
+}
+
+// What differs by the command, and not only by its types, differs for the client too; what is not as it should be stays.
+func TestShapesInVersionTwo(t *testing.T) {
+	c := codec(t, Options{Version: 3})
+	for _, test := range []struct{ request, body, want string }{
+		{"ZRANGE z 0 -1 WITHSCORES", "*2\r\n*2\r\n$1\r\na\r\n,1\r\n|1\r\n+x\r\n|1\r\n+y\r\n+z\r\n+v\r\n*2\r\n$1\r\nb\r\n,2\r\n", "*2\r\n*2\r\n$1\r\na\r\n$1\r\n1\r\n*2\r\n$1\r\nb\r\n$1\r\n2\r\n"},
+		{"ZRANGE z 0 -1 WITHSCORES", "*2\r\n*2\r\n$1\r\na\r\n,1\r\n*2\r\n$1\r\nb\r\n,2\r\n", "*4\r\n$1\r\na\r\n$1\r\n1\r\n$1\r\nb\r\n$1\r\n2\r\n"},
+		{"ZRANGE z 0 -1", "*1\r\n*3\r\n:1\r\n:2\r\n:3\r\n", "*1\r\n*3\r\n:1\r\n:2\r\n:3\r\n"},
+		{"ZPOPMIN z", "*2\r\n$1\r\na\r\n,1\r\n", "*2\r\n$1\r\na\r\n$1\r\n1\r\n"},
+		{"ZPOPMIN z 1", "*1\r\n*2\r\n$1\r\na\r\n,1\r\n", "*2\r\n$1\r\na\r\n$1\r\n1\r\n"},
+		{"XREAD STREAMS x 0", "%1\r\n$1\r\nx\r\n*1\r\n*2\r\n+1-1\r\n*0\r\n", "*1\r\n*2\r\n$1\r\nx\r\n*1\r\n*2\r\n+1-1\r\n*0\r\n"},
+		{"EXEC", "_\r\n", "*-1\r\n"}, {"LPOP l", "_\r\n", "$-1\r\n"}, {"LPOP l 2", "_\r\n", "*-1\r\n"}, {"GEOPOS g a", "*1\r\n_\r\n", "*1\r\n*-1\r\n"}, {"HGETALL h", "%1\r\n+a\r\n%1\r\n+b\r\n_\r\n", "*2\r\n+a\r\n*2\r\n+b\r\n$-1\r\n"},
+	} {
+		var m protocol.Message
+		if err := c.Decode(protocol.FromClient, []byte(cmd(strings.Fields(test.request)...)), &m); err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.CloseFrame(append(c.OpenFrame([]byte("before"), m.Head), test.body...), len("before"))
+		if string(got) != "before"+test.want || err != nil {
+			t.Errorf("%s, %q: got %q, %v; want %q", test.request, test.body, got, err, test.want)
+		}
+	}
+	x := &conn{c: c, memo: memoMulti}
+	for line, want := range map[string]string{"ZRANGE z 0 -1": "own", "GET a": "own", "LPOP l 2": "own", "ZRANGE z 0 -1 WITHSCORES": "-ERR ", "XREAD STREAMS a 0": "-ERR "} {
+		x.memo = memoMulti
+		if got := x.sends(t, strings.Fields(line)...); !strings.HasPrefix(got, want) {
+			t.Errorf("%s within a transaction: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+// A client of version 2 hears what is published, and nothing of what only version 3 has.
+func TestWhatIsPushedToAClientOfVersionTwo(t *testing.T) {
+	c := codec(t, Options{Version: 3})
+	m := &protocol.Message{Memo: memoTwo}
+	for body, want := range map[string]string{">3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n": "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n", ">2\r\n$10\r\ninvalidate\r\n_\r\n": ""} {
+		if err := c.Decode(protocol.FromBackend, []byte(body), m); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Match(nil, m); got != protocol.Unasked {
+			t.Errorf("%q: got %v", body, got)
+		}
+		out, _ := c.AppendWithID(c.OpenFrame(nil, m.Head), m, nil)
+		if out, err := c.CloseFrame(out, 0); string(out) != want || (err == nil) != (want != "") {
+			t.Errorf("%q: got %q, %v", body, out, err)
+		}
+	}
+}
+
+// The DISCARD that takes the place of an EXEC is answered as the EXEC.
+func TestAnswersToAnEXECThatIsNone(t *testing.T) {
+	c := codec(t, Options{Version: 3})
+	for body, want := range map[string]string{"+OK\r\n": execAbort, "-LOADING x\r\n": "-LOADING x\r\n"} {
+		out := c.OpenFrame([]byte("before"), aborts)
+		if out, err := c.CloseFrame(append(out, body...), len("before")); string(out) != "before"+want || err != nil {
+			t.Errorf("%q: got %q, %v", body, out, err)
+		}
 	}
 }
 

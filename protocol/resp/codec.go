@@ -2,8 +2,6 @@ package resp
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
 
 	"github.com/sallyport/sallyport/protocol"
 )
@@ -142,101 +140,10 @@ func news(word []byte) bool {
 	return false
 }
 
-// AppendWithID appends the body of m. There is no id.
+// AppendWithID appends the body of m. There is no id. The EXEC of a transaction of which a command was refused is a DISCARD.
 func (c *Codec) AppendWithID(dst []byte, m *protocol.Message, _ protocol.ID) ([]byte, error) {
+	if m.Kind == protocol.Request && len(m.Head) > 0 && m.Head[0] == headAbort {
+		return append(dst, "*1\r\n$7\r\nDISCARD\r\n"...), nil
+	}
 	return append(dst, m.Body...), nil
-}
-
-// downgrade stands in front of a body that is to be sent in version 2. It begins no value.
-const downgrade = 0x02
-
-var errNoValue = errors.New("resp: the body is no value")
-
-// OpenFrame notes in dst that the body to come is for a client of version 2, if that is what head says.
-func (c *Codec) OpenFrame(dst, head []byte) []byte {
-	if c.opts.Version == 3 && len(head) > 0 && head[0] == 2 {
-		return append(dst, downgrade)
-	}
-	return dst
-}
-
-// CloseFrame turns the body into version 2 if OpenFrame has noted that.
-func (c *Codec) CloseFrame(dst []byte, start int) ([]byte, error) {
-	if len(dst) == start {
-		return dst, errNoValue
-	}
-	if dst[start] != downgrade {
-		if len(dst)-start > c.limits.Frame {
-			return dst[:start], fmt.Errorf("resp: %d bytes are more than a message of %d", len(dst)-start, c.limits.Frame)
-		}
-		return dst, nil
-	}
-	body := dst[start+1:]
-	if len(body) == 0 {
-		return dst[:start], errNoValue
-	}
-	end := len(dst)
-	dst = appendTwo(dst, body)
-	return dst[:start+copy(dst[start:], dst[end:])], nil
-}
-
-// appendTwo appends body in version 2: maps, sets and pushes as arrays, the other types as the strings and integers that
-// a server of version 2 writes; attributes are left out.
-func appendTwo(dst, body []byte) []byte {
-	skip := 0
-	for t := (tokens{data: body}); t.next(); {
-		if skip > 0 {
-			skip--
-			skip += t.n
-			continue
-		}
-		switch t.kind {
-		case '|':
-			skip = t.n
-		case '*':
-			if string(t.line) == "-1" {
-				dst = append(dst, "*-1\r\n"...)
-				break
-			}
-			dst = appendHead(dst, '*', t.n)
-		case '~', '%', '>':
-			dst = appendHead(dst, '*', t.n)
-		case '_':
-			dst = append(dst, "$-1\r\n"...)
-		case '#':
-			if string(t.line) == "t" {
-				dst = append(dst, ":1\r\n"...)
-			} else {
-				dst = append(dst, ":0\r\n"...)
-			}
-		case ',', '(':
-			dst = appendBulk(dst, t.line)
-		case '=':
-			dst = appendBulk(dst, t.text[min(4, len(t.text)):])
-		case '!':
-			dst = append(dst, '-')
-			dst = append(appendClean(dst, t.text), '\r', '\n')
-		case '$':
-			if t.text == nil {
-				dst = append(dst, "$-1\r\n"...)
-				break
-			}
-			dst = appendBulk(dst, t.text)
-		default:
-			dst = append(append(append(dst, t.kind), t.line...), '\r', '\n')
-		}
-	}
-	return dst
-}
-
-// appendClean appends text for a line: without line ends, so that one answer stays one.
-func appendClean[T []byte | string](dst []byte, text T) []byte {
-	for i := range len(text) {
-		b := text[i]
-		if b == '\r' || b == '\n' {
-			b = ' '
-		}
-		dst = append(dst, b)
-	}
-	return dst
 }

@@ -11,5 +11,7 @@
 //     takes more; what it writes itself is never more.
 //   - A request that is no array of bulk strings, but whole, is refused and the connection stays: it is in step.
 //   - Streamed strings and aggregates ($?, *?) are refused: no server sends them.
+//   - A transaction of which the gateway has refused a command is discarded when its EXEC comes, as Redis does with one of
+//     its own. What follows a MULTI that was refused is not carried out: who sends anything but an end of it is closed.
 //   - An empty request, and an empty line, are passed over, as Redis does.
 package resp

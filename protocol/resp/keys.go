@@ -30,17 +30,49 @@ func (c *Codec) keyWords(m *protocol.Message, cmd *command, each func(i int)) {
 			each(i)
 		}
 	}
-	if !cmd.streams {
-		return
-	}
-	for i := 1; i < n; i++ {
-		if bytes.EqualFold(c.word(m, i), []byte("STREAMS")) {
-			for j := range (n - i - 1) / 2 {
-				each(i + 1 + j)
+	if cmd.streams {
+		if s := c.streams(m); s.keys > 0 {
+			for i := range (n - s.keys) / 2 {
+				each(s.keys + i)
 			}
-			return
 		}
 	}
+	if cmd.options > 0 {
+		c.options(m, cmd, func(i int, pattern bool) {
+			if !pattern {
+				each(i)
+			}
+		})
+	}
+}
+
+// options goes over those options of SORT and GEORADIUS that name a key: one to store the result under, or, of SORT, the
+// pattern of many. A pattern without * is that of none.
+func (c *Codec) options(m *protocol.Message, cmd *command, each func(i int, pattern bool)) {
+	for i := cmd.options; i < len(m.Spans)-1; i++ {
+		switch word := c.word(m, i); {
+		case bytes.EqualFold(word, []byte("STORE")), bytes.EqualFold(word, []byte("STOREDIST")):
+			i++
+			each(i, false)
+		case bytes.EqualFold(word, []byte("BY")), bytes.EqualFold(word, []byte("GET")):
+			i++
+			if bytes.IndexByte(c.word(m, i), '*') >= 0 {
+				each(i, true)
+			}
+		case bytes.EqualFold(word, []byte("COUNT")):
+			i++
+		case bytes.EqualFold(word, []byte("LIMIT")):
+			i += 2
+		}
+	}
+}
+
+// roams reports whether m may be about keys that it does not name, as scripts and patterns are.
+func (c *Codec) roams(m *protocol.Message, cmd *command) (roams bool) {
+	if cmd.options > 0 {
+		c.options(m, cmd, func(_ int, pattern bool) { roams = roams || pattern })
+	}
+	return roams || cmd.roams
 }
 
 // Keys appends of each key what decides where it lies: what stands in its first braces, if something does, so that a client
@@ -51,7 +83,7 @@ func (c *Codec) Keys(m *protocol.Message, keys [][]byte) ([][]byte, bool) {
 		return keys, true
 	}
 	c.keyWords(m, cmd, func(i int) { keys = append(keys, tag(m.Spans[i].In(m.Body))) })
-	return keys, cmd.every
+	return keys, cmd.every || cmd.options > 0 && c.roams(m, cmd)
 }
 
 func tag(key []byte) []byte {
@@ -171,7 +203,7 @@ func (c *Codec) Police(m *protocol.Message) *protocol.Refusal {
 	if c.allowed != nil && !c.allowed[string(m.Name)] || cmd != nil && cmd.place == refused {
 		return &refusedCommand
 	}
-	if cmd == nil || len(c.keys) == 0 {
+	if len(c.keys) == 0 {
 		return nil
 	}
 	return c.policeKeys(m, cmd)
@@ -180,26 +212,47 @@ func (c *Codec) Police(m *protocol.Message) *protocol.Refusal {
 var refusedCommand = protocol.Refusal{Class: protocol.Denied, Cause: protocol.Forbidden,
 	Reasons: []protocol.Reason{{Path: "cmd", Off: -1, Rule: "commands", Want: "a command that is allowed here"}}}
 
-// policeKeys has each key match one of the rules for its command, if there are any.
+// policeKeys has each key match one of the rules for its command, if there are any. A command that can be about keys that
+// it does not name passes only a rule that is about this command expressly. Cmd is nil for one that is not in the table.
 func (c *Codec) policeKeys(m *protocol.Message, cmd *command) *protocol.Refusal {
-	n := 0
-	var refusal *protocol.Refusal
-	c.keyWords(m, cmd, func(i int) {
-		about, held, observed := false, false, true
-		for k := range c.keys {
-			rule := &c.keys[k]
-			if rule.commands != nil && !rule.commands[cmd.name] {
-				continue
+	about, express, observed := false, false, true
+	for i := range c.keys {
+		rule := &c.keys[i]
+		if rule.commands == nil || cmd != nil && rule.commands[cmd.name] {
+			about, observed = true, observed && rule.observe
+			express = express || rule.commands != nil
+		}
+	}
+	if !about {
+		return nil
+	}
+	bad, n := -1, 0
+	if cmd != nil {
+		c.keyWords(m, cmd, func(i int) {
+			if n++; bad < 0 && !c.admits(cmd, m.Spans[i].In(m.Body)) {
+				bad = n
 			}
-			about = true
-			held = held || glob(rule.pattern, m.Spans[i].In(m.Body))
-			observed = observed && rule.observe
+		})
+	}
+	r := protocol.Reason{Off: -1, Rule: "keys", Want: "a key that is allowed for this command"}
+	switch {
+	case bad >= 0:
+		r.Path = "key." + strconv.Itoa(bad)
+	case !express && (cmd == nil || c.roams(m, cmd)), n == 0 && cmd.keyed():
+		r.Path, r.Want = "cmd", "a command that names every key it is about"
+	default:
+		return nil
+	}
+	return &protocol.Refusal{Class: protocol.Denied, Cause: protocol.Forbidden, Observed: observed, Reasons: []protocol.Reason{r}}
+}
+
+// admits reports whether one of the rules for cmd lets key pass.
+func (c *Codec) admits(cmd *command, key []byte) bool {
+	for i := range c.keys {
+		rule := &c.keys[i]
+		if (rule.commands == nil || rule.commands[cmd.name]) && glob(rule.pattern, key) {
+			return true
 		}
-		if about && !held && refusal == nil {
-			refusal = &protocol.Refusal{Class: protocol.Denied, Cause: protocol.Forbidden, Observed: observed,
-				Reasons: []protocol.Reason{{Path: "key." + strconv.Itoa(n), Off: int(m.Spans[i].Off), Rule: "keys", Want: "a key that is allowed for this command"}}}
-		}
-		n++
-	})
-	return refusal
+	}
+	return false
 }

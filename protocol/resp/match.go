@@ -20,16 +20,23 @@ func (c *Codec) Match(req, m *protocol.Message) protocol.Match {
 	switch {
 	case m.Kind == protocol.Push && !(confirms && subscribes), confirms && !subscribes:
 		m.Kind = protocol.Push
-		m.Head = headOf(m.Memo)
+		if m.Memo&memoTwo != 0 {
+			m.Head = headsTwo[0]
+			if !confirms && !news(firstOf(m.Body)) {
+				m.Body = nil // there is nothing like it in version 2
+			}
+		}
 		return protocol.Unasked
-	case !confirms:
+	}
+	m.Memo &^= memoTwo
+	if req != nil && len(req.Head) > 0 && req.Head[0] == headTwo {
+		m.Memo |= memoTwo
+	}
+	if !confirms {
 		m.Memo &= 1<<memoAnswered - 1
 		return protocol.Answers
 	}
 	m.Kind = protocol.Response
-	if len(req.Head) > 0 && req.Head[0] == 2 {
-		m.Memo |= memoTwo
-	}
 	if m.Memo>>memoAnswered+1 < uint64(len(req.Spans)-1) {
 		m.Memo += 1 << memoAnswered
 		m.More = true
@@ -37,13 +44,6 @@ func (c *Codec) Match(req, m *protocol.Message) protocol.Match {
 		m.Memo &= 1<<memoAnswered - 1
 	}
 	return protocol.Answers
-}
-
-func headOf(memo uint64) []byte {
-	if memo&memoTwo != 0 {
-		return versions[0]
-	}
-	return nil
 }
 
 // confirmation reports whether m is what a server says to a subscription or to the end of one, and notes in m.Memo whether

@@ -54,10 +54,10 @@ func (c *Codec) appendFix(dst []byte, req *protocol.Message, cmd *command, n *pr
 	switch {
 	case req == nil:
 		dst = append(dst, "ERR Protocol error: "...)
-	case rule == "transaction":
-		return append(dst, "EXECABORT Transaction discarded because of previous errors."...)
 	case rule == "version":
 		return append(dst, "NOPROTO unsupported protocol version"...)
+	case n.Cause == protocol.BadName && rule == "command" && n.Reasons[0].Path == "sub":
+		return append(dst, "ERR unknown subcommand"...)
 	case n.Cause == protocol.BadName:
 		return append(dst, "ERR unknown command"...)
 	case rule == "arity" && cmd != nil:
@@ -79,11 +79,16 @@ func appendWhy(dst []byte, n *protocol.Notice) []byte {
 
 // AppendReply answers what is of the client's connection alone.
 func (c *Codec) AppendReply(dst []byte, m *protocol.Message) ([]byte, error) {
+	if m.Memo&memoVoid != 0 && string(m.Name) != "QUIT" {
+		return append(dst, "-ERR MULTI was refused: nothing of the transaction is carried out\r\n"...), nil
+	}
 	switch string(m.Name) {
 	case "":
 		return dst, nil // an empty request
 	case "RESET":
 		return append(dst, "+RESET\r\n"...), nil
+	case "EXEC": // behind a MULTI that was refused, as what follows
+		return append(dst, execAbort...), nil
 	case "CLIENT GETNAME":
 		if m.Memo&memoThree != 0 {
 			return append(dst, "_\r\n"...), nil

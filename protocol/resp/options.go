@@ -136,8 +136,8 @@ func (c *Codec) replace(name, where string, bad func(string, ...any)) {
 		if other != name && !strings.HasPrefix(other, name+" ") {
 			continue
 		}
-		if to == local && cmd.place != local {
-			bad("commands: %s cannot be answered by the gateway", other)
+		if why := cmd.cannot(to); why != "" {
+			bad("commands: %s %s", other, why)
 			return
 		}
 		changed := *cmd

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/protocol"
@@ -17,6 +18,7 @@ const (
 	memoSub                      // it has subscribed
 	memoState                    // it has changed its connection: SELECT, AUTH, CLIENT TRACKING
 	memoDirty                    // a command of the transaction was refused
+	memoVoid                     // MULTI itself was: the backend knows of no transaction
 
 	memoBound = memoMulti | memoWatch | memoSub | memoState
 )
@@ -42,13 +44,16 @@ func (c *Codec) request(body []byte, m *protocol.Message) error {
 	}
 	cmd := c.name(m)
 	if cmd == nil {
-		if c.opts.Unknown == "pass" && len(m.Name) > 0 {
-			c.bind(m, nil)
-			return nil
+		path := "cmd"
+		switch {
+		case c.commands[string(m.Name)] != nil:
+			path = "sub"
+		case c.opts.Unknown == "pass" && len(m.Name) > 0:
+			return c.bind(m, nil)
 		}
-		return malformed(protocol.BadName, protocol.Reason{Path: "cmd", Rule: "command", Want: "a command that there is"})
+		return malformed(protocol.BadName, protocol.Reason{Path: path, Rule: "command", Want: "a command that there is"})
 	}
-	if n := len(m.Spans); cmd.arity > 0 && n != cmd.arity || n < -cmd.arity {
+	if n := len(m.Spans); cmd.arity > 0 && n != cmd.arity || n < -cmd.arity || cmd.step > 1 && (n-cmd.first)%cmd.step != 0 {
 		return malformed(protocol.BadContent, protocol.Reason{Path: "nargs", Rule: "arity",
 			Want: strconv.Itoa(max(cmd.arity, -cmd.arity)-1) + atLeast(cmd.arity) + " arguments", Got: strconv.Itoa(n - 1)})
 	}
@@ -199,15 +204,20 @@ func (c *Codec) name(m *protocol.Message) *command {
 	m.Scratch = appendUpper(m.Scratch, first)
 	m.Name = m.Scratch[at:]
 	cmd := c.commands[string(m.Name)]
-	if cmd == nil || !cmd.container || len(m.Spans) < 2 || m.Spans[1].Len > 64 {
+	if cmd == nil || !cmd.container || len(m.Spans) < 2 {
 		return cmd
 	}
-	m.Scratch = appendUpper(append(m.Scratch, ' '), m.Spans[1].In(m.Body))
-	if part := c.commands[string(m.Scratch[at:])]; part != nil {
-		m.Name = m.Scratch[at:]
-		return part
+	if sub := m.Spans[1].In(m.Body); len(sub) <= 64 {
+		m.Scratch = appendUpper(append(m.Scratch, ' '), sub)
+		if part := c.commands[string(m.Scratch[at:])]; part != nil {
+			m.Name = m.Scratch[at:]
+			return part
+		}
+		if cmd.place == refused || string(m.Scratch[at+len(m.Name)+1:]) == "HELP" {
+			return cmd
+		}
 	}
-	return cmd
+	return nil // nobody can say what a part that is not in the table does to its connection
 }
 
 func appendUpper(dst, word []byte) []byte {
@@ -225,7 +235,11 @@ func appendUpper(dst, word []byte) []byte {
 func (c *Codec) bind(m *protocol.Message, cmd *command) error {
 	before := m.Memo & memoBound
 	if c.opts.Version == 3 {
-		m.Head = versions[m.Memo&memoThree]
+		m.Head = c.head(m, cmd)
+	}
+	if m.Memo&memoVoid != 0 {
+		c.void(m)
+		return nil
 	}
 	if cmd == nil {
 		m.Bind = bound(before, before, false)
@@ -239,22 +253,34 @@ func (c *Codec) bind(m *protocol.Message, cmd *command) error {
 	case "MULTI":
 		m.Memo |= memoMulti
 	case "EXEC":
-		dirty := m.Memo&memoDirty != 0
-		m.Memo &^= memoMulti | memoWatch | memoDirty
-		if dirty {
-			return c.aborted(m)
+		if m.Memo&memoDirty != 0 {
+			m.Head = aborts
 		}
+		m.Memo &^= memoMulti | memoWatch | memoDirty
 	case "DISCARD":
 		m.Memo &^= memoMulti | memoWatch | memoDirty
 	case "WATCH":
 		m.Memo |= memoWatch
+	case "CLIENT TRACKING":
+		for i := 3; i < len(m.Spans); i++ {
+			if bytes.EqualFold(c.word(m, i), []byte("REDIRECT")) {
+				return malformed(protocol.BadContent, protocol.Reason{Path: "arg." + strconv.Itoa(i), Rule: "redirect", Want: "no REDIRECT: it could name another's connection"})
+			}
+		}
+		m.Memo |= memoState
 	case "UNWATCH":
 		if m.Memo&memoMulti == 0 {
 			m.Memo &^= memoWatch
 		}
 	case "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE":
+		if m.Memo&memoMulti != 0 {
+			return notQueued()
+		}
 		m.Memo |= memoSub
 	case "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE":
+		if m.Memo&memoMulti != 0 {
+			return notQueued()
+		}
 		if before == 0 { // it ends nothing, and yet has an answer for each channel
 			m.Bind = protocol.Alone
 			return nil
@@ -275,6 +301,9 @@ func (c *Codec) bind(m *protocol.Message, cmd *command) error {
 			m.Memo |= memoState
 		}
 	case "HELLO":
+		if m.Memo&memoMulti != 0 {
+			return notQueued()
+		}
 		return c.hello(m)
 	case "QUIT":
 		m.Kind = protocol.SignOff
@@ -284,16 +313,17 @@ func (c *Codec) bind(m *protocol.Message, cmd *command) error {
 			m.Memo |= memoState
 		}
 	}
+	if m.Memo&memoMulti != 0 && len(m.Head) == 2 && m.Head[1]&(shapeFlat|shapePairs) != 0 && c.differs(m, cmd) {
+		return notQueued() // EXEC tells nothing of the commands whose answers it has
+	}
 	if cmd.place == local && before == 0 {
 		m.Kind = protocol.SignOn
 		return nil
 	}
 	m.Bind = bound(before, m.Memo&memoBound, cmd.place == own && before|m.Memo&memoBound != 0)
-	if holds := c.holds(m, cmd); holds != 0 && m.Memo&memoMulti == 0 {
+	if holds, ok := c.holds(m, cmd); ok && m.Memo&memoMulti == 0 { // in a transaction nothing waits
 		m.Holds = holds
-		if m.Bind == protocol.Any && cmd.place != shared || cmd.streams {
-			m.Bind = max(m.Bind, protocol.Alone)
-		}
+		m.Bind = max(m.Bind, protocol.Alone)
 	}
 	return nil
 }
@@ -309,9 +339,6 @@ func (c *Codec) idle(m *protocol.Message, cmd *command) bool {
 	return false
 }
 
-// versions are heads: what a client's answers must be made for.
-var versions = map[uint64][]byte{0: {2}, memoThree: {3}}
-
 func bound(before, after uint64, needs bool) protocol.Bind {
 	switch {
 	case after != 0 || needs && before == 0:
@@ -322,19 +349,43 @@ func bound(before, after uint64, needs bool) protocol.Bind {
 	return protocol.Any
 }
 
-// aborted refuses an EXEC of which a command was refused. Nothing of it may be carried out.
-func (c *Codec) aborted(m *protocol.Message) error {
-	m.Bind = protocol.Parting
-	if m.Memo&memoBound != 0 { // the client cannot know that the rest is given up too
+// void is what becomes of m behind a MULTI that was refused. What its client has meant for the transaction, and has perhaps
+// sent already, must not be carried out by itself. Who sends something else than an end of it is told so, and closed.
+func (c *Codec) void(m *protocol.Message) {
+	m.Kind = protocol.SignOn
+	switch string(m.Name) {
+	case "EXEC", "DISCARD":
+		m.Memo &^= memoMulti | memoDirty | memoVoid
+	case "RESET":
+		m.Memo = 0
+		m.Bind = protocol.Parting
+	default:
 		m.Kind = protocol.SignOff
 	}
-	return malformed(protocol.BadContent, protocol.Reason{Path: "cmd", Rule: "transaction", Want: "a transaction of which no command was refused"})
 }
 
-// Refused notes that a command of a transaction was.
-func (c *Codec) Refused(memo uint64, _ *protocol.Message) uint64 {
-	if memo&memoMulti != 0 {
+// differs reports whether the answer to m has another shape in version 2.
+func (c *Codec) differs(m *protocol.Message, cmd *command) bool {
+	for i := 2; i < len(m.Spans); i++ {
+		if word := c.word(m, i); bytes.EqualFold(word, []byte("WITHSCORES")) || bytes.EqualFold(word, []byte("WITHVALUES")) {
+			return true
+		}
+	}
+	return cmd.counts > 0 || cmd.streams
+}
+
+// notQueued refuses in a transaction what has not one answer, or another than QUEUED.
+func notQueued() error {
+	return malformed(protocol.BadContent, protocol.Reason{Path: "cmd", Rule: "transaction", Want: "a command that a transaction can hold"})
+}
+
+// Refused notes that a command of a transaction was, or its beginning.
+func (c *Codec) Refused(memo uint64, m *protocol.Message) uint64 {
+	switch {
+	case memo&memoMulti != 0:
 		memo |= memoDirty
+	case string(m.Name) == "MULTI":
+		memo |= memoMulti | memoDirty | memoVoid
 	}
 	return memo
 }
@@ -363,9 +414,6 @@ func (c *Codec) hello(m *protocol.Message) error {
 		}
 	}
 	m.Kind = protocol.SignOn
-	if c.opts.Version == 3 {
-		m.Head = versions[m.Memo&memoThree]
-	}
 	return nil
 }
 
@@ -377,31 +425,59 @@ func (c *Codec) word(m *protocol.Message, i int) []byte {
 	return m.Spans[i].In(m.Body)
 }
 
-// holds returns how long a command waits at the server, negative for ever. It is 0 for one that does not wait.
-func (c *Codec) holds(m *protocol.Message, cmd *command) time.Duration {
-	if cmd.place != alone && !cmd.streams {
-		return 0
-	}
-	switch cmd.name {
-	case "BLMPOP", "BZMPOP":
-		return wait(c.word(m, 1), time.Second)
-	case "WAIT":
-		return wait(c.word(m, 2), time.Millisecond)
-	case "XREAD", "XREADGROUP":
-		for i := 1; i+1 < len(m.Spans); i++ {
-			switch word := c.word(m, i); {
-			case bytes.EqualFold(word, []byte("BLOCK")):
-				return wait(c.word(m, i+1), time.Millisecond)
-			case bytes.EqualFold(word, []byte("STREAMS")):
-				return 0
-			}
+// holds reports whether a command may wait at the server, and how long, negative for ever. A time that cannot be read is 0:
+// the server may understand it, as it does hexadecimal ones, and it still must not wait where others do.
+func (c *Codec) holds(m *protocol.Message, cmd *command) (time.Duration, bool) {
+	switch {
+	case cmd.streams:
+		s := c.streams(m)
+		if s.block == 0 {
+			return 0, s.keys == 0
 		}
-		return 0
+		return wait(c.word(m, s.block), time.Millisecond), true
+	case cmd.waits != 0:
+		i, unit := cmd.waits, time.Second
+		if i < 0 {
+			i += len(m.Spans)
+		}
+		if strings.HasPrefix(cmd.name, "WAIT") {
+			unit = time.Millisecond
+		}
+		return wait(c.word(m, i), unit), true
 	}
-	return wait(c.word(m, len(m.Spans)-1), time.Second)
+	return 0, cmd.place == alone
 }
 
-// wait reads a time. What is none the server refuses, at once.
+// streams are places in XREAD and XREADGROUP, 0 for what is not there.
+type streams struct {
+	block int // the word that says how long it may wait
+	keys  int // the first key
+}
+
+// streams goes over the options as Redis does: a group may have the name of one.
+func (c *Codec) streams(m *protocol.Message) (s streams) {
+	for i := 1; i < len(m.Spans); {
+		switch word := c.word(m, i); {
+		case bytes.EqualFold(word, []byte("BLOCK")):
+			s.block = i + 1
+			i += 2
+		case bytes.EqualFold(word, []byte("COUNT")):
+			i += 2
+		case bytes.EqualFold(word, []byte("GROUP")):
+			i += 3
+		case bytes.EqualFold(word, []byte("NOACK")):
+			i++
+		case bytes.EqualFold(word, []byte("STREAMS")):
+			s.keys = i + 1
+			return s
+		default:
+			return s
+		}
+	}
+	return s
+}
+
+// wait reads a time.
 func wait(text []byte, unit time.Duration) time.Duration {
 	if len(text) > 32 {
 		return 0

@@ -20,8 +20,9 @@ func codec(t *testing.T, o Options) *Codec {
 
 // conn is a client's connection as a codec sees it.
 type conn struct {
-	c    *Codec
-	memo uint64
+	c     *Codec
+	memo  uint64
+	later bool // nothing can be forwarded
 }
 
 // sends returns what becomes of a command: over which connection it goes, "local", or what the client hears.
@@ -38,6 +39,8 @@ func (x *conn) sends(t *testing.T, words ...string) string {
 	} else if m.Kind == protocol.Request {
 		if r := x.c.Police(&m); r != nil {
 			n = &protocol.Notice{Class: r.Class, Cause: r.Cause, Reasons: r.Reasons}
+		} else if x.later {
+			n = &protocol.Notice{Class: protocol.Later}
 		}
 	}
 	if n != nil {
@@ -62,29 +65,42 @@ func (x *conn) sends(t *testing.T, words ...string) string {
 		if m.Holds != 0 {
 			text += " " + m.Holds.String()
 		}
+		if out, _ := x.c.AppendWithID(nil, &m, nil); strings.Contains(string(out), "DISCARD") && string(m.Name) != "DISCARD" {
+			text += " DISCARD"
+		}
 		return text
 	}
-	return m.Kind.String()
+	out, _ := x.c.AppendReply(nil, &m)
+	return strings.TrimSuffix(m.Kind.String()+" "+strings.ReplaceAll(string(out), "+OK\r\n", ""), " ")
 }
 
 func TestWhereCommandsGo(t *testing.T) {
 	for name, talk := range map[string][]string{
-		"plain":                {"GET a", "any", "set a b", "any", "PING", "any", "UNWATCH", "any", "EXEC", "any", "INFO", "any", "CLIENT SETNAME x", "local +OK ", "QUIT", "sign-off"},
-		"transaction":          {"MULTI", "own", "GET a", "own", "BLPOP a 0", "own", "EXEC", "parting", "GET a", "any"},
-		"discard":              {"MULTI", "own", "DISCARD", "parting", "GET a", "any"},
-		"watch":                {"WATCH a", "own", "GET a", "own", "MULTI", "own", "EXEC", "parting", "GET a", "any"},
-		"unwatch":              {"WATCH a", "own", "UNWATCH", "parting", "GET a", "any"},
-		"select":               {"SELECT 0", "local +OK ", "SELECT 1", "own", "SELECT 0", "own", "MULTI", "own", "EXEC", "own", "RESET", "local +RESET  parting", "RESET", "local +RESET ", "GET a", "any"},
-		"subscribe":            {"SUBSCRIBE a b", "own", "PING", "own", "UNSUBSCRIBE", "own", "QUIT", "sign-off"},
-		"blocking":             {"BLPOP a b 1.5", "alone 1.5s", "BLPOP a 0", "alone -1ns", "BLMPOP 2 1 a LEFT", "alone 2s", "WAIT 1 100", "alone 100ms", "XREAD STREAMS a 0", "any", "XREAD BLOCK 20 STREAMS a 0", "alone 20ms", "BLPOP a x", "any"},
+		"plain":       {"GET a", "any", "set a b", "any", "PING", "any", "UNWATCH", "any", "EXEC", "any", "INFO", "any", "CLIENT SETNAME x", "local +OK ", "QUIT", "sign-off"},
+		"transaction": {"MULTI", "own", "GET a", "own", "BLPOP a 0", "own", "EXEC", "parting", "GET a", "any"},
+		"discard":     {"MULTI", "own", "DISCARD", "parting", "GET a", "any"},
+		"watch":       {"WATCH a", "own", "GET a", "own", "MULTI", "own", "EXEC", "parting", "GET a", "any"},
+		"unwatch":     {"WATCH a", "own", "UNWATCH", "parting", "GET a", "any"},
+		"select":      {"SELECT 0", "local +OK ", "SELECT 1", "own", "SELECT 0", "own", "MULTI", "own", "EXEC", "own", "RESET", "local +RESET  parting", "RESET", "local +RESET ", "GET a", "any"},
+		"subscribe":   {"SUBSCRIBE a b", "own", "PING", "own", "UNSUBSCRIBE", "own", "QUIT", "sign-off"},
+		"blocking": {"BLPOP a b 1.5", "alone 1.5s", "BLPOP a 0", "alone -1ns", "BLMPOP 2 1 a LEFT", "alone 2s", "WAIT 1 100", "alone 100ms", "XREAD STREAMS a 0", "any", "XREAD BLOCK 20 STREAMS a 0", "alone 20ms", "BLPOP a x", "alone", "BLPOP a 0x10", "alone", "BLPOP a -1", "alone",
+			"XREADGROUP GROUP STREAMS c BLOCK 0 STREAMS k >", "alone -1ns", "XREADGROUP COUNT 1 GROUP BLOCK 5 STREAMS k >", "any", "XREAD ODD STREAMS a 0", "alone", "WAITAOF 1 0 20", "alone 20ms"},
 		"auth":                 {"AUTH secret", "own", "GET a", "own"},
 		"tracking":             {"CLIENT TRACKING ON", "own", "GET a", "own"},
-		"a transaction spoilt": {"MULTI", "own", "GET", "-ERR wrong number of arguments for 'get' command\r\n", "EXEC", "-EXECABORT Transaction discarded because of previous errors.\r\n", "GET a", "any"},
+		"a transaction spoilt": {"MULTI", "own", "GET", "-ERR wrong number of arguments for 'get' command\r\n", "EXEC", "parting DISCARD", "GET a", "any"},
+		"spoilt, and bound":    {"SELECT 1", "own", "MULTI", "own", "NOSUCH", "-ERR unknown command\r\n", "EXEC", "own DISCARD", "GET a", "own", "MULTI", "own", "EXEC", "own"},
+		"what is not queued": {"MULTI", "own", "SUBSCRIBE a b", "-ERR cmd: want a command that a transaction can hold (transaction)\r\n",
+			"HELLO", "-ERR cmd: want a command that a transaction can hold (transaction)\r\n", "DISCARD", "parting", "SUBSCRIBE a", "own"},
+		"no transaction":        {"MULTI!", "-TRYAGAIN \r\n", "EXEC", "local " + strings.ReplaceAll(execAbort, "\r\n", " "), "GET a", "any"},
+		"none, and bound":       {"WATCH a", "own", "MULTI!", "-TRYAGAIN \r\n", "DISCARD", "local +OK ", "GET a", "own", "UNWATCH", "parting"},
+		"what was meant for it": {"MULTI!", "-TRYAGAIN \r\n", "INCR a", "sign-off -ERR MULTI was refused: nothing of the transaction is carried out\r\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := &conn{c: codec(t, Options{Commands: map[string]string{"INFO": "shared"}})}
 			for i := 0; i < len(talk); i += 2 {
-				if got := x.sends(t, strings.Fields(talk[i])...); got != talk[i+1] {
+				line, later := strings.CutSuffix(talk[i], "!")
+				x.later = later
+				if got := x.sends(t, strings.Fields(line)...); got != talk[i+1] {
 					t.Fatalf("%s: got %q, want %q", talk[i], got, talk[i+1])
 				}
 			}
@@ -93,15 +109,20 @@ func TestWhereCommandsGo(t *testing.T) {
 }
 
 func TestWhatIsRefused(t *testing.T) {
-	c := codec(t, Options{Deny: []string{"object"}, Commands: map[string]string{"config get": "shared", "SELECT": "refused"}, MaxArg: 10, MaxArgs: 6,
+	c := codec(t, Options{Deny: []string{"object"}, Commands: map[string]string{"config get": "shared", "SELECT": "refused"}, MaxArg: 10, MaxArgs: 8,
 		Keys: []KeyRule{{Pattern: "cache:*"}, {Pattern: "[a-c]?", Commands: []string{"GET"}}}})
-	const denied, keys = "-NOPERM cmd: want a command that is allowed here (commands)\r\n", "-NOPERM key.0: want a key that is allowed for this command (keys)\r\n"
+	const denied, keys = "-NOPERM cmd: want a command that is allowed here (commands)\r\n", "-NOPERM key.1: want a key that is allowed for this command (keys)\r\n"
+	const roams = "-NOPERM cmd: want a command that names every key it is about (keys)\r\n"
 	for line, want := range map[string]string{
-		"SELECT 0": "local +OK ", "FLUSHALL": "any", "CONFIG GET x": "any", "CONFIG SET a b": denied, "SHUTDOWN": denied, "DEBUG SLEEP 1": denied, "MONITOR": denied, "CLIENT REPLY OFF": denied, "CLIENT REPLY ON": "local +OK ",
-		"SELECT 1": denied, "OBJECT ENCODING cache:a": denied, "GET cache:a": "any", "GET a1": "any", "GET d1": keys, "DEL cache:a d": "-NOPERM key.1: want a key that is allowed for this command (keys)\r\n",
-		"SET a1 x": keys, "NOSUCH": "-ERR unknown command\r\n", "GET 12345678901": "-ERR arg.1: want at most 10 bytes, got 11 bytes (max_arg)\r\n",
-		"MGET a b c d e f": "-ERR nargs: want at most 6 words, got 7 (max_args)\r\n", "HELLO 3": "-NOPROTO unsupported protocol version\r\n", "HELLO 2": "local *10 $6 server $9 sallyport $5 proto :2 $2 id :1 $4 mode $5 proxy $7 modules *0 ",
-		"XREAD STREAMS cache:a b 0 0": "-NOPERM key.1: want a key that is allowed for this command (keys)\r\n", "EVAL s 1 other": keys,
+		"KEYS *": roams, "EVAL s 0": roams, "EVAL s x": roams, "SORT cache:a": "any", "SORT cache:a BY nosort GET #": "any", "SORT cache:a GET other:*": roams, "SORT cache:a BY cache:*": roams,
+		"SORT cache:a LIMIT 0 STORE": "any", "SORT cache:a STORE b": "-NOPERM key.2: want a key that is allowed for this command (keys)\r\n", "SORT cache:a DESC STORE cache:b": "any",
+		"XREADGROUP GROUP STREAMS c STREAMS b 0": keys, "XREAD COUNT 1 2": roams, "PING": "any", "DBSIZE": "any", "INFO": "any",
+		"GEORADIUS cache:a 1 1 1 m STORE": "any",
+		"SELECT 0":                        "local +OK ", "FLUSHALL": roams, "CONFIG GET x": "any", "CONFIG SET a b": denied, "SHUTDOWN": denied, "DEBUG SLEEP 1": denied, "MONITOR": denied, "CLIENT REPLY OFF": denied, "CLIENT REPLY ON": "local +OK ",
+		"SELECT 1": denied, "OBJECT ENCODING cache:a": denied, "GET cache:a": "any", "GET a1": "any", "GET d1": keys, "DEL cache:a d": "-NOPERM key.2: want a key that is allowed for this command (keys)\r\n",
+		"SET a1 x": keys, "NOSUCH": "-ERR unknown command\r\n", "CLIENT CAPA redirect": "-ERR unknown subcommand\r\n", "CLIENT HELP": "any", "CONFIG NOSUCH": denied, "MSET cache:a 1 b": "-ERR wrong number of arguments for 'mset' command\r\n", "GET 12345678901": "-ERR arg.1: want at most 10 bytes, got 11 bytes (max_arg)\r\n",
+		"MGET a b c d e f g h": "-ERR nargs: want at most 8 words, got 9 (max_args)\r\n", "HELLO 3": "-NOPROTO unsupported protocol version\r\n", "HELLO 2": "local *10 $6 server $9 sallyport $5 proto :2 $2 id :1 $4 mode $5 proxy $7 modules *0 ",
+		"XREAD STREAMS cache:a b 0 0": "-NOPERM key.2: want a key that is allowed for this command (keys)\r\n", "EVAL s 1 other": keys,
 	} {
 		x := &conn{c: c}
 		if got := x.sends(t, strings.Fields(line)...); got != want {
@@ -176,6 +197,11 @@ func TestMistakesInTheOptions(t *testing.T) {
 		"commands: \"x\" is no place": {Commands: map[string]string{"GET": "x"}},
 		"no command \"NO\"":           {Commands: map[string]string{"no": "shared"}},
 		"GET cannot be answered":      {Commands: map[string]string{"GET": "local"}},
+		"SELECT changes its":          {Commands: map[string]string{"SELECT": "shared"}},
+		"READONLY changes its":        {Commands: map[string]string{"READONLY": "alone"}},
+		"MONITOR can only be refused": {Commands: map[string]string{"MONITOR": "own"}},
+		"BLPOP waits":                 {Commands: map[string]string{"BLPOP": "shared"}},
+		"HELLO is answered by":        {Commands: map[string]string{"HELLO": "shared"}},
 		"allow: there is no":          {Allow: []string{"no"}},
 		"deny: there is no":           {Deny: []string{"no"}},
 		"keys[0].pattern":             {Keys: []KeyRule{{}}},

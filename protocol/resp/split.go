@@ -2,6 +2,7 @@ package resp
 
 import (
 	"bytes"
+	"strconv"
 
 	"github.com/sallyport/sallyport/protocol"
 )
@@ -107,6 +108,9 @@ func (s *splitter) token() (bool, error) {
 	case '*', '~', '%', '>', '|':
 		return true, s.aggregate(kind, line, end)
 	}
+	if !wellFormed(kind, line) {
+		return false, s.bad("number", "a value as its type says", "another text")
+	}
 	s.pos = end
 	s.open--
 	return true, s.fits(s.pos)
@@ -117,14 +121,11 @@ func (s *splitter) line(most int) (line []byte, end int, err error) {
 	from := max(s.pos+1, s.seen)
 	n := bytes.IndexByte(s.data[min(from, len(s.data)):], '\n')
 	if n < 0 {
-		if len(s.data)-s.pos > most {
-			return nil, 0, s.large("line", "a shorter line")
-		}
-		return nil, 0, s.fits(len(s.data))
+		return nil, 0, s.short(len(s.data), most)
 	}
 	at := from + n
-	if at-s.pos+1 > most {
-		return nil, 0, s.large("line", "a shorter line")
+	if err := s.short(at+1, most); err != nil {
+		return nil, 0, err
 	}
 	if at == s.pos+1 || s.data[at-1] != '\r' {
 		s.pos = at
@@ -190,6 +191,69 @@ func (s *splitter) aggregate(kind byte, line []byte, end int) error {
 	return s.fits(s.pos + 3*s.open)
 }
 
+// wellFormed reports whether line is what stands behind kind, of those types that are not any text.
+func wellFormed(kind byte, line []byte) bool {
+	switch kind {
+	case ':':
+		if _, err := strconv.ParseInt(string(line), 10, 64); err != nil {
+			return false
+		}
+		return integer(line)
+	case '(':
+		return integer(line)
+	case '_':
+		return len(line) == 0
+	case '#':
+		return len(line) == 1 && (line[0] == 't' || line[0] == 'f')
+	case ',':
+		return double(line)
+	}
+	return true
+}
+
+// integer reports whether p is digits without leading zeros, perhaps behind a minus.
+func integer(p []byte) bool {
+	if len(p) > 1 && p[0] == '-' && p[1] != '0' {
+		p = p[1:]
+	}
+	return digits(p) == len(p) && len(p) > 0 && (p[0] != '0' || len(p) == 1)
+}
+
+// double reports whether p is a number as C prints it.
+func double(p []byte) bool {
+	p = bytes.TrimPrefix(p, []byte("-"))
+	switch string(p) {
+	case "inf", "nan":
+		return true
+	}
+	n := digits(p)
+	if n == 0 {
+		return false
+	}
+	if p = p[n:]; len(p) > 0 && p[0] == '.' {
+		n = digits(p[1:])
+		if p = p[1+n:]; n == 0 {
+			return false
+		}
+	}
+	if len(p) > 0 && (p[0] == 'e' || p[0] == 'E') {
+		if p = p[1:]; len(p) > 0 && (p[0] == '+' || p[0] == '-') {
+			p = p[1:]
+		}
+		n = digits(p)
+		return n > 0 && n == len(p)
+	}
+	return len(p) == 0
+}
+
+// digits returns how many p begins with.
+func digits(p []byte) (n int) {
+	for n < len(p) && '0' <= p[n] && p[n] <= '9' {
+		n++
+	}
+	return n
+}
+
 // count reads a length: digits, without a sign and without leading zeros.
 func count(line []byte) (n int, ok bool) {
 	if len(line) == 0 || len(line) > 10 || line[0] == '0' && len(line) > 1 {
@@ -219,20 +283,14 @@ func (s *splitter) inline(atEOF bool, r *protocol.Resume) (int, []byte, error) {
 	}
 	n := bytes.IndexByte(s.data[r.Need:], '\n')
 	if n < 0 {
-		if len(s.data) > maxLine {
-			return 0, nil, s.large("line", "a shorter line")
-		}
-		if err := s.fits(len(s.data)); err != nil {
+		if err := s.short(len(s.data), maxLine); err != nil {
 			return 0, nil, err
 		}
 		r.Need = len(s.data)
 		return s.unfinished(atEOF, r)
 	}
 	end := r.Need + n + 1
-	if end > maxLine {
-		return 0, nil, s.large("line", "a shorter line")
-	}
-	if err := s.fits(end); err != nil {
+	if err := s.short(end, maxLine); err != nil {
 		return 0, nil, err
 	}
 	if blank && len(bytes.TrimRight(s.data[:end], "\r\n")) > 0 {
@@ -268,6 +326,18 @@ func (s *splitter) mayBeForeign() bool {
 		}
 	}
 	return false
+}
+
+// short refuses a line from pos to end that is longer than it may be, or than the frame has room for. It names the limit
+// that is reached first, however the bytes arrive.
+func (s *splitter) short(end, most int) error {
+	switch room := s.codec.limits.Frame - s.pos; {
+	case room < most && end-s.pos > room:
+		return s.large("limits.frame", "a shorter message")
+	case room >= most && end-s.pos > most:
+		return s.large("line", "a shorter line")
+	}
+	return nil
 }
 
 // fits refuses a frame of n bytes that is longer than it may be.
