@@ -50,9 +50,6 @@ const (
 	joinOK        // OK, if all say so
 )
 
-// find returns the command of these words, the second for one that has parts. It is nil if there is none.
-func (c *Codec) find(name string) *command { return c.commands[name] }
-
 // table is read once, from text that reads as the documentation of Redis does.
 var table = parseTable(commandTable)
 
