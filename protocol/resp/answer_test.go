@@ -217,6 +217,7 @@ func TestKeysAndTheirAnswers(t *testing.T) {
 	join("MGET a b c", []int{0, 1, 0}, "*3\r\n$1\r\nA\r\n$-1\r\n$1\r\nC\r\n", "*2\r\n$1\r\nA\r\n$1\r\nC\r\n", "*1\r\n$-1\r\n")
 	join("MGET a b c", []int{0, 1, 0}, "*3\r\n-ERR x\r\n$1\r\nB\r\n-ERR x\r\n", "-ERR x\r\n", "*1\r\n$1\r\nB\r\n")
 	join("MGET a b", []int{0, 1}, "error", "*0\r\n", "*1\r\n$1\r\nB\r\n")
+	join("MGET a b", []int{0, 1}, "error", "*2\r\n$1\r\nA\r\n$1\r\nA\r\n", "*1\r\n$1\r\nB\r\n")
 	join("DEL a b", []int{0, 1}, ":3\r\n", ":1\r\n", ":2\r\n")
 	join("DEL a b", []int{0, 1}, "-ERR x\r\n", ":1\r\n", "-ERR x\r\n")
 	join("DEL a b", []int{0, 1}, "error", ":1\r\n", "+OK\r\n")

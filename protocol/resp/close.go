@@ -12,6 +12,7 @@ import (
 const (
 	downgrade = 0x02 // it is to be sent in version 2, and the next byte is its shape
 	abort     = 0x03 // OK is to be EXECABORT
+	welcome   = 0x04 // OK is to be the answer to HELLO in the version of the next byte
 )
 
 const execAbort = "-EXECABORT Transaction discarded because of previous errors.\r\n"
@@ -24,6 +25,8 @@ func (c *Codec) OpenFrame(dst, head []byte) []byte {
 	case len(head) == 0:
 	case head[0] == headAbort:
 		return append(dst, abort)
+	case head[0] == headHello && len(head) == 2:
+		return append(dst, welcome, head[1])
 	case head[0] == headTwo && len(head) == 2 && c.opts.Version == 3:
 		return append(dst, downgrade, head[1])
 	}
@@ -41,6 +44,11 @@ func (c *Codec) CloseFrame(dst []byte, start int) ([]byte, error) {
 			return append(dst[:start], execAbort...), nil
 		}
 		return append(dst[:start], dst[start+1:]...), nil // an error
+	case welcome:
+		if bytes.HasPrefix(dst[min(start+2, len(dst)):], []byte("+")) {
+			return appendHello(dst[:start], dst[start+1]), nil
+		}
+		return append(dst[:start], dst[min(start+2, len(dst)):]...), nil // an error
 	case downgrade:
 		if len(dst) < start+3 {
 			return dst[:start], errNoValue
@@ -69,6 +77,7 @@ const (
 	headTwo   = 2
 	headThree = 3
 	headAbort = 'X' // the answer to this EXEC is that there was none
+	headHello = 'H' // this HELLO was sent as AUTH; the version follows
 )
 
 var (
@@ -80,6 +89,8 @@ var (
 	}()
 	headsThree = []byte{headThree}
 	aborts     = []byte{headAbort}
+	helloTwo   = []byte{headHello, 2}
+	helloThree = []byte{headHello, 3}
 )
 
 // head is what the answer to m must be made for, in a codec of version 3.

@@ -50,8 +50,9 @@ func (c *Codec) answer(body []byte, m *protocol.Message) error {
 	case kind == '>':
 		m.Kind = protocol.Push
 	case kind == '*' || kind == '~' || kind == '%' || kind == '|':
-		if !c.shallow(body) {
-			return malformed(protocol.TooLarge, protocol.Reason{Rule: "limits.depth", Want: "fewer levels", Got: "more"})
+		if !c.shallow(body) { // it is whole: nothing is wrong with what comes behind it
+			m.Body, m.Failed = tooDeep, true
+			return nil
 		}
 		if kind == '*' && m.Memo&(memoSub|memoShard) != 0 && news(firstOf(body)) {
 			m.Kind = protocol.Push
@@ -59,6 +60,9 @@ func (c *Codec) answer(body []byte, m *protocol.Message) error {
 	}
 	return nil
 }
+
+// tooDeep takes the place of an answer that is nested deeper than it may be.
+var tooDeep = []byte("-ERR the backend's answer has more levels than limits.depth allows\r\n")
 
 // shallow reports whether the values in body, which is whole, are nested no deeper than they may be.
 func (c *Codec) shallow(body []byte) bool {

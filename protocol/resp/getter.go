@@ -105,5 +105,16 @@ func number(n int, m *protocol.Message) (protocol.Value, bool) {
 	if m.Dir != protocol.FromClient || len(m.Spans) == 0 {
 		return protocol.Value{}, false
 	}
+	if n < len(decimals) {
+		return protocol.Value{Type: protocol.Number, Text: decimals[n]}, true
+	}
 	return protocol.Value{Type: protocol.Number, Text: strconv.AppendInt(nil, int64(n), 10)}, true
 }
+
+// decimals are the numbers that need no memory.
+var decimals = func() (texts [256][]byte) {
+	for i := range texts {
+		texts[i] = strconv.AppendInt(nil, int64(i), 10)
+	}
+	return texts
+}()

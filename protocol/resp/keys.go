@@ -174,6 +174,7 @@ func joinLists(dst []byte, owner []int, answers [][]byte) ([]byte, error) {
 		}
 		whole[i], left[i] = parts[i].kind == '-' || parts[i].kind == '!', parts[i].n
 	}
+	start := len(dst)
 	dst = appendHead(dst, '*', len(owner))
 	for _, o := range owner {
 		if whole[o] {
@@ -193,6 +194,11 @@ func joinLists(dst []byte, owner []int, answers [][]byte) ([]byte, error) {
 			open += p.n
 		}
 		dst = append(dst, before[:len(before)-len(p.data)]...)
+	}
+	for _, n := range left {
+		if n > 0 {
+			return dst[:start], errors.New("resp: the answer to a part has more values than keys")
+		}
 	}
 	return dst, nil
 }

@@ -97,21 +97,24 @@ func (c *Codec) AppendReply(dst []byte, m *protocol.Message) ([]byte, error) {
 	case "CLIENT ID":
 		return append(dst, ":1\r\n"...), nil
 	case "HELLO":
-		three := m.Memo&memoThree != 0
-		if three {
-			dst = append(dst, "%5\r\n"...)
-		} else {
-			dst = append(dst, "*10\r\n"...)
-		}
-		dst = appendBulk(appendBulk(dst, "server"), "sallyport")
-		dst = appendBulk(dst, "proto")
-		dst = append(strconv.AppendInt(append(dst, ':'), int64(2+m.Memo&memoThree), 10), '\r', '\n')
-		dst = append(appendBulk(dst, "id"), ":1\r\n"...)
-		dst = appendBulk(appendBulk(dst, "mode"), "proxy")
-		dst = append(appendBulk(dst, "modules"), "*0\r\n"...)
-		return dst, nil
+		return appendHello(dst, byte(2+m.Memo&memoThree)), nil
 	}
 	return append(dst, "+OK\r\n"...), nil
+}
+
+// appendHello appends the answer to HELLO in version 2 or 3.
+func appendHello(dst []byte, version byte) []byte {
+	if version == 3 {
+		dst = append(dst, "%6\r\n"...)
+	} else {
+		dst = append(dst, "*12\r\n"...)
+	}
+	dst = appendBulk(appendBulk(dst, "server"), "sallyport")
+	dst = appendBulk(appendBulk(dst, "version"), "7.0.0") // clients read from it which commands there are
+	dst = append(appendBulk(dst, "proto"), ':', '0'+version)
+	dst = append(append(dst, "\r\n"...), "$2\r\nid\r\n:1\r\n"...)
+	dst = appendBulk(appendBulk(dst, "mode"), "proxy")
+	return append(appendBulk(dst, "modules"), "*0\r\n"...)
 }
 
 // greet makes what the gateway says first on each connection to a backend.

@@ -390,7 +390,7 @@ func (c *Codec) Refused(memo uint64, m *protocol.Message) uint64 {
 	return memo
 }
 
-// hello is the choice of a version. Who authenticates does so by AUTH.
+// hello is the choice of a version. One that authenticates becomes an AUTH, for a connection of the client's own.
 func (c *Codec) hello(m *protocol.Message) error {
 	if len(m.Spans) > 1 {
 		switch string(c.word(m, 1)) {
@@ -405,15 +405,35 @@ func (c *Codec) hello(m *protocol.Message) error {
 			return malformed(protocol.BadContent, protocol.Reason{Path: "arg.1", Rule: "version", Want: "version 2 or 3"})
 		}
 	}
+	auth := 0
 	for i := 2; i < len(m.Spans); i++ {
-		switch {
-		case bytes.EqualFold(c.word(m, i), []byte("SETNAME")):
+		switch left := len(m.Spans) - i; {
+		case left > 1 && bytes.EqualFold(c.word(m, i), []byte("SETNAME")):
 			i++
+		case left > 2 && bytes.EqualFold(c.word(m, i), []byte("AUTH")):
+			auth = i
+			i += 2
 		default:
-			return malformed(protocol.BadContent, protocol.Reason{Path: "arg." + strconv.Itoa(i), Rule: "version", Want: "SETNAME; AUTH is a command of its own"})
+			return malformed(protocol.BadContent, protocol.Reason{Path: "arg." + strconv.Itoa(i), Rule: "option", Want: "AUTH with two words, or SETNAME with one"})
 		}
 	}
-	m.Kind = protocol.SignOn
+	if auth == 0 {
+		m.Kind = protocol.SignOn
+		return nil
+	}
+	at := len(m.Scratch)
+	m.Scratch = appendCommand(m.Scratch, []byte("AUTH"), c.word(m, auth+1), c.word(m, auth+2))
+	m.Body = m.Scratch[at:]
+	if err := c.arguments(m.Body, m); err != nil {
+		return err
+	}
+	m.Name = c.word(m, 0)
+	m.Head = helloTwo
+	if m.Memo&memoThree != 0 {
+		m.Head = helloThree
+	}
+	m.Bind = protocol.Own
+	m.Memo |= memoState
 	return nil
 }
 

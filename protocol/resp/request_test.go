@@ -121,7 +121,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"SELECT 0":                        "local +OK ", "FLUSHALL": roams, "CONFIG GET x": "any", "CONFIG SET a b": denied, "SHUTDOWN": denied, "DEBUG SLEEP 1": denied, "MONITOR": denied, "CLIENT REPLY OFF": denied, "CLIENT REPLY ON": "local +OK ",
 		"SELECT 1": denied, "OBJECT ENCODING cache:a": denied, "GET cache:a": "any", "GET a1": "any", "GET d1": keys, "DEL cache:a d": "-NOPERM key.2: want a key that is allowed for this command (keys)\r\n",
 		"SET a1 x": keys, "NOSUCH": "-ERR unknown command\r\n", "CLIENT CAPA redirect": "-ERR unknown subcommand\r\n", "CLIENT HELP": "any", "CONFIG NOSUCH": denied, "MSET cache:a 1 b": "-ERR wrong number of arguments for 'mset' command\r\n", "GET 12345678901": "-ERR arg.1: want at most 10 bytes, got 11 bytes (max_arg)\r\n",
-		"MGET a b c d e f g h": "-ERR nargs: want at most 8 words, got 9 (max_args)\r\n", "HELLO 3": "-NOPROTO unsupported protocol version\r\n", "HELLO 2": "local *10 $6 server $9 sallyport $5 proto :2 $2 id :1 $4 mode $5 proxy $7 modules *0 ",
+		"MGET a b c d e f g h": "-ERR nargs: want at most 8 words, got 9 (max_args)\r\n", "HELLO 3": "-NOPROTO unsupported protocol version\r\n", "HELLO 2": "local *12 $6 server $9 sallyport $7 version $5 7.0.0 $5 proto :2 $2 id :1 $4 mode $5 proxy $7 modules *0 ",
 		"XREAD STREAMS cache:a b 0 0": "-NOPERM key.2: want a key that is allowed for this command (keys)\r\n", "EVAL s 1 other": keys,
 	} {
 		x := &conn{c: c}
@@ -136,6 +136,33 @@ func TestWhatTheGatewayAnswersIsRefused(t *testing.T) {
 	c := codec(t, Options{Commands: map[string]string{"HELLO": "refused", "RESET": "refused", "QUIT": "refused", "client setname": "refused"}})
 	for _, line := range []string{"HELLO 2", "RESET", "QUIT", "CLIENT SETNAME x"} {
 		if got := (&conn{c: c}).sends(t, strings.Fields(line)...); !strings.HasPrefix(got, "-NOPERM ") {
+			t.Errorf("%s: got %q", line, got)
+		}
+	}
+}
+
+// HELLO that authenticates does so at the backend, and is answered as a HELLO.
+func TestHelloThatAuthenticates(t *testing.T) {
+	c := codec(t, Options{Version: 3})
+	var m protocol.Message
+	if err := c.Decode(protocol.FromClient, []byte(cmd("HELLO", "3", "SETNAME", "auth", "auth", "u", "p")), &m); err != nil || m.Bind != protocol.Own || m.Memo != memoThree|memoState || string(m.Name) != "AUTH" {
+		t.Fatalf("got %v, %v, memo %d", m.Bind, err, m.Memo)
+	}
+	if out, err := c.AppendWithID(nil, &m, nil); string(out) != cmd("AUTH", "u", "p") || err != nil {
+		t.Errorf("got %q, %v", out, err)
+	}
+	for body, want := range map[string]string{"+OK\r\n": string(appendHello(nil, 3)), "-WRONGPASS x\r\n": "-WRONGPASS x\r\n"} {
+		if out, err := c.CloseFrame(append(c.OpenFrame([]byte("before"), m.Head), body...), len("before")); string(out) != "before"+want || err != nil {
+			t.Errorf("%q: got %q, %v", body, out, err)
+		}
+	}
+	for _, o := range []Options{{Commands: map[string]string{"AUTH": "refused"}}, {Allow: []string{"HELLO", "GET"}}, {Inline: true, Deny: []string{"auth"}}} {
+		if got := (&conn{c: codec(t, o)}).sends(t, "HELLO", "2", "AUTH", "u", "p"); !strings.HasPrefix(got, "-NOPERM ") {
+			t.Errorf("%+v: got %q", o, got)
+		}
+	}
+	for _, line := range []string{"HELLO 2 AUTH u", "HELLO 2 SETNAME", "HELLO 2 ODD"} {
+		if got := (&conn{c: c}).sends(t, strings.Fields(line)...); !strings.HasPrefix(got, "-ERR ") {
 			t.Errorf("%s: got %q", line, got)
 		}
 	}

@@ -191,15 +191,14 @@ func (s *splitter) aggregate(kind byte, line []byte, end int) error {
 	return s.fits(s.pos + 3*s.open)
 }
 
-// wellFormed reports whether line is what stands behind kind, of those types that are not any text.
+// wellFormed reports whether line is what stands behind kind, of those types that are not any text: a script can have any
+// for a big number.
 func wellFormed(kind byte, line []byte) bool {
 	switch kind {
 	case ':':
 		if _, err := strconv.ParseInt(string(line), 10, 64); err != nil {
 			return false
 		}
-		return integer(line)
-	case '(':
 		return integer(line)
 	case '_':
 		return len(line) == 0
