@@ -20,6 +20,7 @@ type shards struct {
 	*world
 	client *peer
 	by     map[string]*peer
+	made   chan *peer // connections beside those
 }
 
 // inShards runs f with three backends that share the keys.
@@ -37,7 +38,7 @@ func inShards(t *testing.T, f func(w *shards)) {
 			}
 		}
 	}, func(w *world) {
-		s := &shards{world: w, by: map[string]*peer{}}
+		s := &shards{world: w, by: map[string]*peer{}, made: dials}
 		for range 3 {
 			p := <-dials
 			s.by[p.name] = p
@@ -150,6 +151,22 @@ func TestTheClientOfADivisionLeaves(t *testing.T) {
 		synctest.Wait()
 		if n := w.counters(); n.Abandoned != 1 || n.InFlight != 0 {
 			t.Errorf("abandoned %d, in flight %d; want 1 and 0", n.Abandoned, n.InFlight)
+		}
+	})
+}
+
+// A request that has a connection alone gets one to the backend that has its key.
+func TestAConnectionAloneIsToTheBackendOfTheKey(t *testing.T) {
+	inShards(t, func(w *shards) {
+		for _, key := range w.keys() {
+			w.client.send("POP " + key)
+			own := <-w.made
+			if own.name != w.of(key) {
+				t.Errorf("%s: a connection to %s, want %s", key, own.name, w.of(key))
+			}
+			own.expect("POP " + key)
+			own.send("= " + key)
+			w.client.expect("= " + key)
 		}
 	})
 }

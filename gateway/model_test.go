@@ -355,9 +355,10 @@ func (c *modelClient) hear(t *rapid.T, line string) {
 	delete(c.open, f[1])
 }
 
-// settle lets everything that is open come to its end: then nobody waits for anything.
+// settle lets everything that is open come to its end: then nobody waits for anything. Where answers keep an order a
+// client's requests wait for its own, each for as long as an answer may take.
 func (m *model) settle() {
-	for range 3 {
+	for range 60 {
 		m.check(m.T)
 		time.Sleep(time.Minute)
 	}

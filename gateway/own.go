@@ -245,8 +245,8 @@ func (s *Session) lodge(bind protocol.Bind) (b *Backend, down bool) {
 		s.takeOver(b, nil) // it was lost just now, and if it had been changed the client is closed
 		return nil, true
 	}
-	if s.inn == nil {
-		s.inn = s.at.inn()
+	if s.inn == nil || s.inn.up.pool != s.at {
+		s.inn = s.at.inn() // nobody waits elsewhere: a request waits at one place, and the next comes when that is over
 	}
 	if b, down = s.inn.acquire(s); b == nil {
 		if down {

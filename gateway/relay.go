@@ -88,13 +88,14 @@ func (r *relay) admit(conn net.Conn) {
 		turnAway(conn, why.say)
 		return
 	}
-	c.vc, c.own = c.w.shard.New(r.conf.Name+" "+c.peer, conn, r.limits.Tunnel, c)
+	vc, own := c.w.shard.New(r.conf.Name+" "+c.peer, conn, r.limits.Tunnel, c)
+	c.vc, c.own = vc, own
 	if c.opening.needed() {
-		c.own.Wake(time.Now().Add(r.timeouts.Frame))
+		own.Wake(time.Now().Add(r.timeouts.Frame))
 	} else {
 		c.dial()
 	}
-	c.vc.Reenable()
+	vc.Reenable()
 }
 
 // enters counts c, and returns why it may not come in, or nil. Where there are proxies nobody else may come: anybody

@@ -227,6 +227,7 @@ func (c *relayed) begin(u *relayUpstream, own *tunnel.Owner) error {
 		c.source = s.String()
 	}
 	c.state, c.way, c.up, c.opening = relayOpen, way, u, nil
+	c.vc, c.own = nil, nil // the tunnel's, which lets go of them while they rest
 	u.open.Add(1)
 	return nil
 }
@@ -288,12 +289,20 @@ func (c *relayed) drain() {
 
 // abort ends the client now.
 func (c *relayed) abort(cause error) {
+	vc := c.conn() // before the tunnel is looked for, which takes it
 	if way, _ := c.tunnel(); way != nil {
 		way.Stop(cause)
 		return
 	}
 	c.leave(endedShutdown, cause)
-	abortConn(c.vc, cause)
+	abortConn(vc, cause)
+}
+
+// conn returns the client's connection, nil once the tunnel has it.
+func (c *relayed) conn() *tunnel.VConn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.vc
 }
 
 func (c *relayed) is() relayState {
@@ -302,8 +311,14 @@ func (c *relayed) is() relayState {
 	return c.state
 }
 
+// close ends the client in order, or, if there is a tunnel by now, that.
 func (c *relayed) close(cause error) {
-	h := c.vc.Lock()
+	vc := c.conn()
+	if vc == nil {
+		c.abort(cause)
+		return
+	}
+	h := vc.Lock()
 	defer h.Unlock()
 	h.Close(cause)
 }

@@ -123,10 +123,13 @@ func (s *Shard) moved(vc *VConn) {
 
 // arm sets the one timer for the earliest clock. A timer that fires too early is left alone.
 func (s *Shard) arm() {
-	if len(s.clocks) == 0 {
+	at := s.surveyAt()
+	if len(s.clocks) > 0 {
+		at = min(at, s.clocks[0].at)
+	}
+	if at == never {
 		return
 	}
-	at := s.clocks[0].at
 	if s.armed != 0 && s.armed <= at {
 		return
 	}
@@ -167,6 +170,7 @@ func (s *Shard) expire() {
 		s.remind(c)
 	}
 	s.due = s.due[:0]
+	s.surveyed(now)
 }
 
 // strike does what is due of c: each at most once, so that a Handler that asks again is called in a later turn.

@@ -112,6 +112,7 @@ func (p *poll) wait(s *Shard, block bool) {
 	}
 	if p.n > 0 {
 		p.note(s)
+		s.wakeRested()
 	}
 }
 
@@ -124,10 +125,29 @@ func (p *poll) note(s *Shard) {
 		if ev.Fd < 0 || int(ev.Fd) >= len(s.slots) {
 			continue // the bell
 		}
-		if vc := s.slots[ev.Fd]; vc != nil && vc.fd >= 0 && vc.live {
+		at := s.slots[ev.Fd]
+		if vc := at.vc; vc != nil && vc.fd >= 0 && vc.live {
 			s.ready(vc, ev.Events)
+		} else if at.folded != nil {
+			s.roused = append(s.roused, roused{at.folded, ev.Fd, ev.Events})
 		}
 	}
+}
+
+// wakeRested unfolds those that something has happened to.
+func (s *Shard) wakeRested() {
+	for i, r := range s.roused {
+		s.roused[i] = roused{}
+		s.unfold(r.folded)
+		vc := r.folded.t.first.vc
+		if r.folded.slot[0] != r.slot {
+			vc = r.folded.t.second.vc
+		}
+		if vc != nil && !vc.released {
+			s.ready(vc, r.events)
+		}
+	}
+	s.roused = s.roused[:0]
 }
 
 // ready notes an event of vc.
@@ -359,6 +379,23 @@ func socketError(fd int) error {
 		err = syscall.Errno(n)
 	}
 	return os.NewSyscallError("socket", err)
+}
+
+// peerOf returns the address of the peer of fd.
+func peerOf(fd int) string {
+	name, err := syscall.Getpeername(fd)
+	if err != nil {
+		return "a connection that has ended"
+	}
+	switch a := name.(type) {
+	case *syscall.SockaddrInet4:
+		return (&net.TCPAddr{IP: a.Addr[:], Port: a.Port}).String()
+	case *syscall.SockaddrInet6:
+		return (&net.TCPAddr{IP: a.Addr[:], Port: a.Port}).String()
+	case *syscall.SockaddrUnix:
+		return "unix:" + a.Name
+	}
+	return "a connection"
 }
 
 // finishSocket sends the end.

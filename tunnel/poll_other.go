@@ -23,6 +23,7 @@ func (*poll) discard(*VConn) error             { return errNoPoll }
 func takeSocket(net.Conn) (int, bool) { return -1, false }
 func socketError(int) error           { return nil }
 func finishSocket(int)                {}
+func peerOf(int) string               { return "" }
 func closeSocket(int, bool)           {}
 func signalEvent(int)                 {}
 func closeEvent(int)                  {}

@@ -253,6 +253,7 @@ func (p *pump) broke(err error) {
 	p.mu.Lock()
 	p.writeErr, p.busy = err, false
 	p.mu.Unlock()
+	p.vc.out.end(err).send(p.vc) // before the bytes are gone: who finds none must not take them for delivered
 	p.vc.out.quit(&p.vc.out.first).send(p.vc)
 	p.vc.rouse()
 }

@@ -17,6 +17,10 @@ type ShardConfig struct {
 	// Linger is how long unsent bytes or a half-closed peer are waited for after a Close, in total. 0 means 2s.
 	Linger time.Duration
 
+	// Rest is how long nothing moves in a TwoWay between plain sockets before it is folded, so that it takes little memory
+	// until something does. 0 means 2s; negative: never.
+	Rest time.Duration
+
 	// OnPanic, if not nil, is called for a Handler that panicked, from a turn: it must not block.
 	OnPanic func(vc *VConn, err *PanicError)
 }
@@ -31,7 +35,7 @@ type Shard struct {
 	list list
 
 	mu     sync.Mutex // a leaf
-	slots  []*VConn   // every connection that is not released; nil: free
+	slots  []place    // every connection that is not released
 	free   []int32
 	over   bool
 	orders []deed
@@ -44,26 +48,39 @@ type Shard struct {
 	calling atomic.Pointer[VConn] // whose Handler is called; set by the goroutine of Serve alone
 
 	// Of the goroutine of Serve alone.
-	count  uint32   // of turns
-	reads  []*VConn // to be read
-	writes []*VConn // to be written to
-	again  []*VConn // scheduled, and had their pass in this turn
-	spare  []*VConn
-	clocks clocks
-	due    []*clock
-	joint  []byte // where what a pump read is joined with what was kept
-	timer  *time.Timer
-	armed  int64 // for when the timer is set; 0: it is not
-	time   int64 // of the turn timeOf
-	timeOf uint32
-	poll   *poll          // nil until the first connection under poll
-	pumps  sync.WaitGroup // goroutines of the connections under pump
+	count    uint32   // of turns
+	reads    []*VConn // to be read
+	writes   []*VConn // to be written to
+	again    []*VConn // scheduled, and had their pass in this turn
+	spare    []*VConn
+	clocks   clocks
+	due      []*clock
+	stirring []*TwoWay // those that may come to rest
+	survey   int64     // when they are looked at; 0: there are none
+	resters  []*resters
+	roused   []roused
+	joint    []byte // where what a pump read is joined with what was kept
+	timer    *time.Timer
+	armed    int64 // for when the timer is set; 0: it is not
+	time     int64 // of the turn timeOf
+	timeOf   uint32
+	poll     *poll          // nil until the first connection under poll
+	pumps    sync.WaitGroup // goroutines of the connections under pump
+}
+
+// place is a connection's in the Shard's table: of one that is at rest its TwoWay's. Empty: it is free.
+type place struct {
+	vc     *VConn
+	folded *folded
 }
 
 // NewShard returns a Shard. It does nothing until Serve, but connections can be given to it before.
 func NewShard(c ShardConfig) *Shard {
 	if c.Linger <= 0 {
 		c.Linger = 2 * time.Second
+	}
+	if c.Rest == 0 {
+		c.Rest = 2 * time.Second
 	}
 	return &Shard{config: c, base: time.Now(), bell: bell{channel: make(chan struct{}, 1)}}
 }
@@ -238,11 +255,11 @@ func (s *Shard) enter(vc *VConn) bool {
 	if n := len(s.free); n > 0 {
 		vc.slot = s.free[n-1]
 		s.free = s.free[:n-1]
-		s.slots[vc.slot] = vc
+		s.slots[vc.slot] = place{vc: vc}
 		return true
 	}
 	vc.slot = int32(len(s.slots))
-	s.slots = append(s.slots, vc)
+	s.slots = append(s.slots, place{vc: vc})
 	return true
 }
 
@@ -250,7 +267,7 @@ func (s *Shard) enter(vc *VConn) bool {
 func (s *Shard) leave(vc *VConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.slots[vc.slot] = nil
+	s.slots[vc.slot] = place{}
 	s.free = append(s.free, vc.slot)
 	s.load.Add(-1)
 }
@@ -258,6 +275,7 @@ func (s *Shard) leave(vc *VConn) {
 // dismantle ends every connection that is left and waits for what they have running.
 func (s *Shard) dismantle() {
 	s.obey()
+	s.rouse()
 	for _, vc := range s.left() {
 		abort(vc, ErrStopped)
 		s.bury(vc)
@@ -288,9 +306,9 @@ func (s *Shard) left() (all []*VConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.over = true
-	for _, vc := range s.slots {
-		if vc != nil {
-			all = append(all, vc)
+	for _, p := range s.slots {
+		if p.vc != nil {
+			all = append(all, p.vc)
 		}
 	}
 	return all

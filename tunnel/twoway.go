@@ -27,16 +27,23 @@ type TwoWay struct {
 	Tee []Target
 
 	first, second Owner
-	there, back   flow
-	sinks         [2]single
-	fan           *fan
 	done          func(error)
 
-	mu     sync.Mutex // a leaf
-	over   int        // directions
+	mu     sync.Mutex // over the Shard's list and its bell, and nothing else
+	ways   *ways      // nil: it has not started, or is folded
+	folded *folded    // nil: it is not
 	err    error      // of the first that failed
-	begun  *flow      // the first that ended
+	over   uint8      // directions
 	gentle bool       // it has delivered all: its target is closed in order all the same
+	begun  *flow      // the first that ended
+}
+
+// ways is what a TwoWay has that is not folded.
+type ways struct {
+	there, back flow
+	sinks       [2]single
+	fan         *fan
+	moved       int64 // when the Shard last looked
 }
 
 // NewTwoWay connects first and second. It closes both at its end.
@@ -65,41 +72,54 @@ func (t *TwoWay) Start(done func(error)) error {
 		t.Linger = twoWayLinger
 	}
 	t.done = done
-	t.sinks = [2]single{{to: b}, {to: a}}
-	t.there.init(t, a, -1, &t.sinks[0])
-	t.back.init(t, b, -1, &t.sinks[1])
+	w := t.open(a, b)
 	if len(t.Tee) > 0 {
-		t.fan = newFan(b.out.size, append([]Target{{To: b}}, t.Tee...))
-		t.fan.main, t.fan.linger = true, t.Linger
-		t.there.sink = t.fan
-		if err := t.fan.claim(&t.there); err != nil {
+		w.fan = newFan(b.out.size, append([]Target{{To: b}}, t.Tee...))
+		w.fan.main, w.fan.linger = true, t.Linger
+		w.there.sink = w.fan
+		if err := w.fan.claim(&w.there); err != nil {
 			a.claimed.Store(false)
 			b.claimed.Store(false)
 			return err
 		}
 	}
-	for _, d := range [...]struct {
-		f *flow
-		t Transform
-	}{{&t.there, t.ToSecond}, {&t.back, t.ToFirst}} {
-		if d.t != nil {
-			d.f.through = &through{transform: d.t}
-		}
-	}
-	t.there.linger, t.back.linger = t.Linger, t.Linger
-	if !a.shard.in(a, func() { t.begin(&t.there) }) {
-		if t.fan != nil {
-			t.fan.yield(ErrStopped)
+	t.set(w)
+	if !a.shard.in(a, func() { t.begin(&w.there) }) {
+		if w.fan != nil {
+			w.fan.yield(ErrStopped)
 		}
 		a.claimed.Store(false)
 		b.claimed.Store(false)
 		return ErrStopped
 	}
-	if !b.shard.in(b, func() { t.begin(&t.back) }) {
-		t.back.orphan.Store(true)
-		t.ended(&t.back, ErrStopped)
+	if !b.shard.in(b, func() { t.begin(&w.back) }) {
+		w.back.orphan.Store(true)
+		t.ended(&w.back, ErrStopped)
 	}
 	return nil
+}
+
+// open makes the two directions.
+func (t *TwoWay) open(a, b *VConn) *ways {
+	w := &ways{sinks: [2]single{{to: b}, {to: a}}}
+	w.there.init(t, a, -1, &w.sinks[0])
+	w.back.init(t, b, -1, &w.sinks[1])
+	for _, d := range [...]struct {
+		f *flow
+		t Transform
+	}{{&w.there, t.ToSecond}, {&w.back, t.ToFirst}} {
+		if d.t != nil {
+			d.f.through = &through{transform: d.t}
+		}
+		d.f.linger = t.Linger
+	}
+	return w
+}
+
+func (t *TwoWay) set(w *ways) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ways = w
 }
 
 func (t *TwoWay) begin(f *flow) {
@@ -107,12 +127,20 @@ func (t *TwoWay) begin(f *flow) {
 	if t.Idle > 0 {
 		f.from.own.SetIdle(t.Idle)
 	}
+	if f == &t.ways.back {
+		f.from.shard.stir(t)
+	}
 }
 
 // Stop ends both directions with cause, as an error. It may be called from anywhere.
 func (t *TwoWay) Stop(cause error) {
-	for _, f := range [...]*flow{&t.there, &t.back} {
-		if f.from != nil {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.folded != nil:
+		t.folded.stop(cause)
+	case t.ways != nil:
+		for _, f := range [...]*flow{&t.ways.there, &t.ways.back} {
 			f.Stop(cause)
 			f.wake()
 		}
@@ -125,7 +153,15 @@ func (t *TwoWay) Run(ctx context.Context) error { return run(ctx, t) }
 
 // Moved returns how many bytes were taken so far from the first and from the second connection. From anywhere.
 func (t *TwoWay) Moved() (fromFirst, fromSecond int64) {
-	return t.there.taken.Load(), t.back.taken.Load()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.folded != nil:
+		return t.folded.moved[0], t.folded.moved[1]
+	case t.ways != nil:
+		return t.ways.there.taken.Load(), t.ways.back.taken.Load()
+	}
+	return 0, 0
 }
 
 // Results returns how each direction ended, once done was called: with nil, with ErrTwinEnded if it was stopped because
@@ -133,7 +169,7 @@ func (t *TwoWay) Moved() (fromFirst, fromSecond int64) {
 func (t *TwoWay) Results() (toSecond, toFirst error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.result(&t.there), t.result(&t.back)
+	return t.result(&t.ways.there), t.result(&t.ways.back)
 }
 
 func (t *TwoWay) result(f *flow) error {
@@ -144,9 +180,10 @@ func (t *TwoWay) result(f *flow) error {
 }
 
 func (t *TwoWay) ended(f *flow, err error) {
-	twin, target := &t.back, t.second.vc
+	w := t.ways
+	twin, target := &w.back, t.second.vc
 	if f == twin {
-		twin, target = &t.there, t.first.vc
+		twin, target = &w.there, t.first.vc
 	}
 	t.mu.Lock()
 	t.over++
@@ -162,7 +199,7 @@ func (t *TwoWay) ended(f *flow, err error) {
 	t.mu.Unlock()
 	switch {
 	case both:
-		t.back.tell(sigPart)
+		t.ways.back.tell(sigPart)
 	case !clean:
 		twin.tell(sigFail)
 	case t.HalfClose:
@@ -188,12 +225,12 @@ func (t *TwoWay) part(f *flow) {
 		err = nil
 	}
 	t.mu.Unlock()
-	if f == &t.there && t.CloseFirst || f == &t.back && t.CloseSecond {
+	if f == &t.ways.there && t.CloseFirst || f == &t.ways.back && t.CloseSecond {
 		shut(f.from, err, true)
 	}
 	f.handBack()
-	if f == &t.back {
-		t.there.tell(sigPart)
+	if f == &t.ways.back {
+		t.ways.there.tell(sigPart)
 	} else {
 		t.done(t.err)
 	}
@@ -202,10 +239,10 @@ func (t *TwoWay) part(f *flow) {
 
 // idled asks the other direction. Each limit counts what is read from its connection and what is written to it.
 func (t *TwoWay) idled(f *flow) {
-	if f == &t.there {
-		t.back.tell(sigIdle)
+	if f == &t.ways.there {
+		t.ways.back.tell(sigIdle)
 	} else {
-		t.there.tell(sigIdle)
+		t.ways.there.tell(sigIdle)
 	}
 }
 

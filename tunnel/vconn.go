@@ -139,8 +139,13 @@ func (vc *VConn) TryLock() *Held {
 	return &Held{vc: vc, epoch: vc.epoch}
 }
 
-// String returns the name given to New.
-func (vc *VConn) String() string { return vc.name }
+// String returns the name given to New, or the peer's address after the connection was at rest.
+func (vc *VConn) String() string {
+	if vc.name == "" && vc.fd >= 0 {
+		return peerOf(int(vc.fd))
+	}
+	return vc.name
+}
 
 // lock stands apart, as try does, so that Lock can be inlined, which keeps the handle off the heap.
 //

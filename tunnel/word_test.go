@@ -231,9 +231,9 @@ func TestReenableFromManyGoroutinesLosesNoByte(t *testing.T) {
 }
 
 // TestP01OneByteMessagesMakeProgress sends single bytes back and forth between two Shards, with buffers of one byte
-// and pauses of random length, so that every step is at an edge.
+// and pauses of random length, so that every step is at an edge: a million rounds, half of them on each driver.
 func TestP01OneByteMessagesMakeProgress(t *testing.T) {
-	rounds := 50_000
+	rounds := 500_000
 	if testing.Short() || raceEnabled {
 		rounds = 2_000
 	}

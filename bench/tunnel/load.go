@@ -141,8 +141,11 @@ func echo(conn *net.TCPConn, buf []byte) error {
 	return err
 }
 
-// settled is how long a proxy is left alone before its memory is looked at.
-const settled = 2 * time.Second
+// settled is how long a proxy is left alone before its memory is looked at, and atRest how long clients are idle by then.
+const (
+	settled = 2 * time.Second
+	atRest  = 15 * time.Second
+)
 
 func idle(p *proxy, o *options) ([]float64, error) {
 	if p.cmd == nil {
@@ -167,6 +170,6 @@ func idle(p *proxy, o *options) ([]float64, error) {
 		}
 		conns = append(conns, conn)
 	}
-	time.Sleep(settled)
+	time.Sleep(atRest)
 	return []float64{float64(p.used().resident-before.resident) / float64(o.idle)}, nil
 }

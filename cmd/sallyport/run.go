@@ -67,6 +67,7 @@ func runGateway(cmd *cobra.Command, f *config.File, signals <-chan os.Signal) (e
 	ctx, drain := context.WithCancel(cmd.Context())
 	defer drain()
 	served := make(chan error, 1)
+	go giveBack(ctx)
 	go serve(ctx, g, served)
 	select {
 	case err := <-served:

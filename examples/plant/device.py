@@ -1,4 +1,4 @@
-"""A Modbus device of two units, for trying the example (Debian: python3-pymodbus): device.py PORT"""
+"""A Modbus device of two units, for trying the example (Debian: python3-pymodbus): device.py PORT [HOST]"""
 
 import sys
 
@@ -17,5 +17,5 @@ def unit(n):
 
 StartTcpServer(
     context=ModbusServerContext(slaves={1: unit(1), 2: unit(2)}, single=False),
-    address=("127.0.0.1", int(sys.argv[1])),
+    address=((sys.argv[2:] or ["127.0.0.1"])[0], int(sys.argv[1])),
 )

@@ -45,10 +45,15 @@ func port(address string) string {
 	return port
 }
 
+func host(address string) string {
+	host, _, _ := net.SplitHostPort(address)
+	return host
+}
+
 func TestPymodbusAndMbpoll(t *testing.T) {
 	python := python(t)
 	device := peertest.Free(t)
-	peertest.Start(t, device, exec.Command(python, "device.py", port(device)))
+	peertest.Start(t, device, exec.Command(python, "device.py", port(device), host(device)))
 	_, plant, _ := open(t, device)
 	got := peertest.Output(t, exec.Command(python, "testdata/client.py", port(plant)))
 	want := `read [1040, 1041, 1042]

@@ -32,8 +32,8 @@ func open(t *testing.T, backends map[string]string) map[string]string {
 func TestRedisCLI(t *testing.T) {
 	server, cli := peertest.Need(t, "redis-server"), peertest.Need(t, "redis-cli")
 	address := peertest.Free(t)
-	_, port, _ := net.SplitHostPort(address)
-	peertest.Start(t, address, exec.Command(server, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir()))
+	host, port, _ := net.SplitHostPort(address)
+	peertest.Start(t, address, exec.Command(server, "--port", port, "--bind", host, "--save", "", "--dir", t.TempDir()))
 	_, port, _ = net.SplitHostPort(open(t, map[string]string{"cache": address})["cache"])
 	ask := func(args ...string) string {
 		return peertest.Output(t, exec.Command(cli, append([]string{"-p", port}, args...)...))
@@ -89,7 +89,7 @@ func TestPSQL(t *testing.T) {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	data := filepath.Join(dir, "data")
 	address := peertest.Free(t)
-	_, port, _ := net.SplitHostPort(address)
+	on, port, _ := net.SplitHostPort(address)
 	as := func(name string, args ...string) *exec.Cmd { return exec.Command(filepath.Join(bin, name), args...) }
 	if u, err := user.Current(); err == nil && u.Uid == "0" { // the server refuses to run as root
 		if _, err := user.Lookup("postgres"); err != nil {
@@ -107,7 +107,7 @@ func TestPSQL(t *testing.T) {
 		}
 	}
 	peertest.Output(t, as("initdb", "-D", data, "-U", "tester", "-A", "trust", "--no-sync"))
-	peertest.Start(t, address, as("postgres", "-D", data, "-p", port, "-k", dir, "-h", "127.0.0.1", "-F"))
+	peertest.Start(t, address, as("postgres", "-D", data, "-p", port, "-k", dir, "-h", on, "-F"))
 	host, port, _ := net.SplitHostPort(open(t, map[string]string{"database": address})["database"])
 	got := peertest.Output(t, exec.Command(psql, "-h", host, "-p", port, "-U", "tester", "-d", "postgres", "-At", "-c", "select sum(n), count(*) from generate_series(1, 100000) n"))
 	if got != "5000050000|100000" {

@@ -5,6 +5,7 @@ package peertest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -70,10 +71,15 @@ func Need(t *testing.T, name string) string {
 	return path
 }
 
-// Free returns an address that nobody listens on.
+// Free returns an address that nobody listens on. Where all of 127/8 is the loopback it is one that no other process has
+// a reason to take before the server does, or while that is started again.
 func Free(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	pid := os.Getpid()
+	l, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.1:0", 100+pid>>8&0x7f, pid&0xff))
+	if err != nil {
+		l, err = net.Listen("tcp", "127.0.0.1:0")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
