@@ -239,9 +239,15 @@ func (b *Backend) result(m *protocol.Message) error {
 	if r.results {
 		b.copy(x, m)
 	}
-	s, parts := x.session, final && x.parts
+	s, parts, unclear := x.session, final && x.parts, x.bind == protocol.Parting && m.Failed
 	b.deliver(x, out, final)
-	if parts {
+	switch {
+	case parts && unclear: // nobody can say how it has been left
+		b.host.Store(nil)
+		if s.takeOver(b, nil) {
+			return errUnclear
+		}
+	case parts:
 		b.part(s)
 	}
 	return nil
