@@ -137,6 +137,12 @@ func TestMatch(t *testing.T) {
 	match("", conf("unsubscribe", "c", "0"), "pushed")
 	match("LRANGE l 0 2", message, "answer") // it listens to nothing any more
 	match("LRANGE l 0 2", conf("subscribe", "a", "1"), "answer")
+	match("SUBSCRIBE a b", conf("subscribe", "a", "1"), "answer, more")
+	match("SUBSCRIBE a b", conf("subscribe", "b", "2"), "answer")
+	match("UNSUBSCRIBE", conf("unsubscribe", "b", "1"), "answer")
+	match("SUBSCRIBE x", conf("unsubscribe", "a", "0"), "pushed") // the second of those to UNSUBSCRIBE
+	match("SUBSCRIBE x", conf("subscribe", "x", "1"), "answer")
+	match("UNSUBSCRIBE x", conf("unsubscribe", "x", "0"), "answer")
 	match("SSUBSCRIBE s", conf("ssubscribe", "s", "1"), "answer")
 	match("GET a", conf("sunsubscribe", "s", "0"), "pushed")
 	match("SUBSCRIBE a b", "-ERR no\r\n", "answer")

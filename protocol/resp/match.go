@@ -1,6 +1,8 @@
 package resp
 
 import (
+	"bytes"
+
 	"github.com/sallyport/sallyport/protocol"
 )
 
@@ -16,7 +18,12 @@ const (
 func (c *Codec) Match(req, m *protocol.Message) protocol.Match {
 	listens := m.Memo&(memoSub|memoShard) != 0
 	subscribes := req != nil && family(req.Name)
-	confirms := (subscribes || listens || m.Kind == protocol.Push) && confirmation(m)
+	var word []byte
+	if subscribes || listens || m.Kind == protocol.Push {
+		word = confirmation(m)
+	}
+	confirms := word != nil
+	subscribes = subscribes && bytes.EqualFold(word, req.Name)
 	switch {
 	case m.Kind == protocol.Push && !(confirms && subscribes), confirms && !subscribes:
 		m.Kind = protocol.Push
@@ -46,29 +53,31 @@ func (c *Codec) Match(req, m *protocol.Message) protocol.Match {
 	return protocol.Answers
 }
 
-// confirmation reports whether m is what a server says to a subscription or to the end of one, and notes in m.Memo whether
-// any is left: a connection that listens to nothing is sent no news, and what looks like news there is an answer.
-func confirmation(m *protocol.Message) bool {
+// confirmation returns the first word of what a server says to a subscription or to the end of one, nil if m is something
+// else, and notes in m.Memo whether any is left: a connection that listens to nothing is sent no news, and what looks like
+// news there is an answer.
+func confirmation(m *protocol.Message) []byte {
 	t := tokens{data: m.Body}
 	if !t.next() || t.kind != '*' && t.kind != '>' || t.n != 3 || !t.next() {
-		return false
+		return nil
 	}
+	word := t.text
 	bit := memoSub
-	switch string(t.text) {
+	switch string(word) {
 	case "ssubscribe", "sunsubscribe":
 		bit = memoShard
 	case "subscribe", "psubscribe", "unsubscribe", "punsubscribe":
 	default:
-		return false
+		return nil
 	}
 	if !t.next() || t.kind != '$' && t.kind != '_' || !t.next() || t.kind != ':' {
-		return false
+		return nil
 	}
 	m.Memo |= bit
 	if string(t.line) == "0" {
 		m.Memo &^= bit
 	}
-	return true
+	return word
 }
 
 func family(name []byte) bool {
