@@ -264,3 +264,23 @@ func TestGlob(t *testing.T) {
 		t.Errorf("a hostile pattern took %v", d)
 	}
 }
+
+// The way of a command through rules costs no memory, as long as it passes.
+func TestRulesNeedNoMemory(t *testing.T) {
+	c := codec(t, Options{Keys: []KeyRule{{Pattern: "cache:*"}}, Allow: []string{"GET", "SORT", "MGET"}})
+	for _, line := range []string{"GET cache:a", "MGET cache:a cache:b cache:c", "SORT cache:a LIMIT 0 5 STORE cache:b"} {
+		var m protocol.Message
+		if err := c.Decode(protocol.FromClient, []byte(cmd(strings.Fields(line)...)), &m); err != nil {
+			t.Fatal(err)
+		}
+		var keys [][]byte
+		if n := testing.AllocsPerRun(100, func() {
+			if c.Police(&m) != nil {
+				t.Errorf("%s is refused", line)
+			}
+			keys, _ = c.Keys(&m, keys[:0])
+		}); n != 0 {
+			t.Errorf("%s: %v allocations", line, n)
+		}
+	}
+}
