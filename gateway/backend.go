@@ -92,8 +92,7 @@ func (b *Backend) Data(own *tunnel.Owner, p []byte) (taken int) {
 		if b.up.carrying != nil && b.resume == (protocol.Resume{}) {
 			n, stop, err := b.head(own, p[taken:])
 			if err != nil {
-				b.lose(err)
-				return len(p)
+				return b.quit(err, p)
 			}
 			taken += n
 			if stop {
@@ -105,8 +104,7 @@ func (b *Backend) Data(own *tunnel.Owner, p []byte) (taken int) {
 		}
 		advance, frame, err := b.up.codec.Split(p[taken:], false, &b.resume)
 		if err != nil {
-			b.lose(err)
-			return len(p)
+			return b.quit(err, p)
 		}
 		if advance == 0 {
 			break
@@ -117,12 +115,18 @@ func (b *Backend) Data(own *tunnel.Owner, p []byte) (taken int) {
 			continue
 		}
 		if err := b.frame(frame); err != nil {
-			b.lose(err)
-			return len(p)
+			return b.quit(err, p)
 		}
 	}
 	b.wake()
 	return taken
+}
+
+// quit ends b, from which p is the last that was read. Who has got an answer of it hears that.
+func (b *Backend) quit(err error, p []byte) int {
+	b.lose(err)
+	b.wake()
+	return len(p)
 }
 
 // guard fails what is open if the handler panics, and leaves the rest to the shard.
@@ -239,9 +243,15 @@ func (b *Backend) result(m *protocol.Message) error {
 	if r.results {
 		b.copy(x, m)
 	}
-	s, parts := x.session, final && x.parts
+	s, parts, unclear := x.session, final && x.parts, x.bind == protocol.Parting && m.Failed
 	b.deliver(x, out, final)
-	if parts {
+	switch {
+	case parts && unclear: // nobody can say how it has been left
+		b.host.Store(nil)
+		if s.takeOver(b, nil) {
+			return errUnclear
+		}
+	case parts:
 		b.part(s)
 	}
 	return nil

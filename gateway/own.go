@@ -39,6 +39,7 @@ var (
 	errOwnerLeft = errors.New("the client whose own the connection was has left in the middle")
 	errOwnLost   = errors.New("the client's own backend connection was lost, and with it what the client had changed there")
 	errPutDown   = errors.New("the client has given up its own connection")
+	errUnclear   = errors.New("the backend has refused what should have put the connection back to how it was")
 	errGivenUp   = errors.New("what the client has begun on its own connection was refused, and is given up")
 	errOwnIdle   = errors.New("no client needed a connection of its own for a while")
 )

@@ -324,6 +324,25 @@ func TestWhatTheGatewayAnswersCanGiveUpAnOwnConnection(t *testing.T) {
 	})
 }
 
+// A connection whose backend has refused to be put back is given to nobody, and its client goes on without it.
+func TestAnOwnConnectionThatWasNotPutBack(t *testing.T) {
+	inStore(t, "a", nil, func(w *world) {
+		shared := w.backend()
+		c := w.client()
+		c.send("BEGIN", "END", "GET k")
+		own := w.backend()
+		own.expect("BEGIN", "END")
+		own.send("= begun", "- not begun")
+		own.expect(aborted)
+		shared.expect("GET k")
+		shared.send("= 1")
+		c.expect("= begun", "- not begun", "= 1")
+		if s := w.g.Snapshot().Routes[0].Backends[0]; s.Own != 0 {
+			t.Errorf("got %d connections of clients' own, want none", s.Own)
+		}
+	})
+}
+
 // Any number of requests in a row may be open: the client is read no further than it may have open, and loses nothing.
 func TestALongRowOfRequestsWaits(t *testing.T) {
 	inStore(t, "a", func(r *Route) { r.Limits.InFlight = 3 }, func(w *world) {

@@ -252,12 +252,13 @@ func (c *Codec) bind(m *protocol.Message, cmd *command) error {
 	switch cmd.name {
 	case "MULTI":
 		m.Memo |= memoMulti
-	case "EXEC":
-		if m.Memo&memoDirty != 0 {
+	case "EXEC", "DISCARD":
+		if m.Memo&memoMulti == 0 {
+			break // an error, and what is watched stays so
+		}
+		if m.Memo&memoDirty != 0 && cmd.name == "EXEC" {
 			m.Head = aborts
 		}
-		m.Memo &^= memoMulti | memoWatch | memoDirty
-	case "DISCARD":
 		m.Memo &^= memoMulti | memoWatch | memoDirty
 	case "WATCH":
 		m.Memo |= memoWatch

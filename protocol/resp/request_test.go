@@ -76,13 +76,14 @@ func (x *conn) sends(t *testing.T, words ...string) string {
 
 func TestWhereCommandsGo(t *testing.T) {
 	for name, talk := range map[string][]string{
-		"plain":       {"GET a", "any", "set a b", "any", "PING", "any", "UNWATCH", "any", "EXEC", "any", "INFO", "any", "CLIENT SETNAME x", "local +OK ", "QUIT", "sign-off"},
-		"transaction": {"MULTI", "own", "GET a", "own", "BLPOP a 0", "own", "EXEC", "parting", "GET a", "any"},
-		"discard":     {"MULTI", "own", "DISCARD", "parting", "GET a", "any"},
-		"watch":       {"WATCH a", "own", "GET a", "own", "MULTI", "own", "EXEC", "parting", "GET a", "any"},
-		"unwatch":     {"WATCH a", "own", "UNWATCH", "parting", "GET a", "any"},
-		"select":      {"SELECT 0", "local +OK ", "SELECT 1", "own", "SELECT 0", "own", "MULTI", "own", "EXEC", "own", "RESET", "local +RESET  parting", "RESET", "local +RESET ", "GET a", "any"},
-		"subscribe":   {"SUBSCRIBE a b", "own", "PING", "own", "UNSUBSCRIBE", "own", "QUIT", "sign-off"},
+		"plain":                 {"GET a", "any", "set a b", "any", "PING", "any", "UNWATCH", "any", "EXEC", "any", "INFO", "any", "CLIENT SETNAME x", "local +OK ", "QUIT", "sign-off"},
+		"transaction":           {"MULTI", "own", "GET a", "own", "BLPOP a 0", "own", "EXEC", "parting", "GET a", "any"},
+		"discard":               {"MULTI", "own", "DISCARD", "parting", "GET a", "any"},
+		"watch":                 {"WATCH a", "own", "GET a", "own", "MULTI", "own", "EXEC", "parting", "GET a", "any"},
+		"unwatch":               {"WATCH a", "own", "UNWATCH", "parting", "GET a", "any"},
+		"no transaction to end": {"WATCH a", "own", "EXEC", "own", "DISCARD", "own", "MULTI", "own", "EXEC", "parting", "EXEC", "any"},
+		"select":                {"SELECT 0", "local +OK ", "SELECT 1", "own", "SELECT 0", "own", "MULTI", "own", "EXEC", "own", "RESET", "local +RESET  parting", "RESET", "local +RESET ", "GET a", "any"},
+		"subscribe":             {"SUBSCRIBE a b", "own", "PING", "own", "UNSUBSCRIBE", "own", "QUIT", "sign-off"},
 		"blocking": {"BLPOP a b 1.5", "alone 1.5s", "BLPOP a 0", "alone -1ns", "BLMPOP 2 1 a LEFT", "alone 2s", "WAIT 1 100", "alone 100ms", "XREAD STREAMS a 0", "any", "XREAD BLOCK 20 STREAMS a 0", "alone 20ms", "BLPOP a x", "alone", "BLPOP a 0x10", "alone", "BLPOP a -1", "alone",
 			"XREADGROUP GROUP STREAMS c BLOCK 0 STREAMS k >", "alone -1ns", "XREADGROUP COUNT 1 GROUP BLOCK 5 STREAMS k >", "any", "XREAD ODD STREAMS a 0", "alone", "WAITAOF 1 0 20", "alone 20ms"},
 		"auth":                 {"AUTH secret", "own", "GET a", "own"},
