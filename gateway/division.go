@@ -32,9 +32,12 @@ func (s *Session) directByKey(m *protocol.Message) (*division, *protocol.Notice)
 	case len(keys) == 0 && m.Bind != protocol.Any:
 		return nil, s.refusal("keys", "a request that any backend can answer by itself", "one that would bind the client to one of several")
 	case len(keys) == 0:
-		s.at = r.pools[s.w.turn()%len(r.pools)]
-		if s.open > 0 && s.home != nil {
+		switch {
+		case s.held.on && s.at != nil: // it may wait there
+		case s.open > 0 && s.home != nil:
 			s.at = s.home
+		default:
+			s.at = r.pools[s.w.turn()%len(r.pools)]
 		}
 		return nil, nil
 	}

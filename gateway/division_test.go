@@ -26,9 +26,15 @@ type shards struct {
 // inShards runs f with three backends that share the keys.
 func inShards(t *testing.T, f func(w *shards)) {
 	t.Helper()
+	inShardsWith(t, func(*Route) {}, f)
+}
+
+func inShardsWith(t *testing.T, change func(*Route), f func(w *shards)) {
+	t.Helper()
 	dials := make(chan *peer, 1000)
 	inStore(t, "a b c", func(r *Route) {
 		r.Balance = ByKey
+		change(r)
 		for i := range r.Backends {
 			name := r.Backends[i].Name
 			r.Backends[i].Dial = func(context.Context) (net.Conn, error) {
@@ -151,6 +157,56 @@ func TestTheClientOfADivisionLeaves(t *testing.T) {
 		synctest.Wait()
 		if n := w.counters(); n.Abandoned != 1 || n.InFlight != 0 {
 			t.Errorf("abandoned %d, in flight %d; want 1 and 0", n.Abandoned, n.InFlight)
+		}
+	})
+}
+
+// What any backend can answer waits at one of them, and leaves it as it was, however often it is looked at.
+func TestWhatHasNoKeyWaitsAtOnePlace(t *testing.T) {
+	inShardsWith(t, func(r *Route) {
+		for i := range r.Backends {
+			r.Backends[i].InFlight = 1
+		}
+	}, func(w *shards) {
+		for _, k := range w.keys() { // every place is taken
+			w.world.client().send("GET " + k)
+		}
+		var waiting []*peer
+		for range 5 {
+			c := w.world.client()
+			c.send("TIME", "TIME")
+			waiting = append(waiting, c)
+		}
+		for i, c := range waiting {
+			if i%2 == 0 {
+				_ = c.conn.SetLinger(0)
+				c.close()
+			}
+		}
+		time.Sleep(4 * time.Second) // and some are looked at again
+		for _, b := range w.by {
+			b.line()
+			b.send("= x")
+		}
+		for range 10 {
+			for _, b := range w.by {
+				if b.waits() > 0 && b.r.Buffered() > 0 {
+					b.line()
+					b.send("= now")
+				}
+			}
+		}
+		for i, c := range waiting {
+			if i%2 == 1 {
+				c.expect("= now", "= now")
+			}
+		}
+		for name, k := range map[string]string{"a": w.keys()[0], "b": w.keys()[1], "c": w.keys()[2]} {
+			c := w.world.client()
+			c.send("GET " + k)
+			w.by[name].expect("GET " + k)
+			w.by[name].send("= free")
+			c.expect("= free")
 		}
 	})
 }

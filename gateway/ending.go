@@ -84,6 +84,14 @@ func (s *Session) End(_ *tunnel.Owner, err error) {
 	s.close(err)
 }
 
+// Leaving ends a client that has hung up, though it cannot be read on as it waits for its own answers, if what it waits for
+// may never happen.
+func (s *Session) Leaving(*tunnel.Owner) {
+	if s.state != closed && s.blocks() {
+		s.close(errHungUp)
+	}
+}
+
 // blocks reports whether the client waits for something that may never happen. What it then takes would be lost.
 func (s *Session) blocks() bool {
 	h := s.vc.Lock()

@@ -63,6 +63,7 @@ type held struct {
 var (
 	errQueueFull = errors.New("the client does not read its results: its queue is full")
 	errStrikes   = errors.New("too many requests in a row were refused")
+	errHungUp    = errors.New("it hung up while it waited")
 	errIdle      = errors.New("idle for too long")
 	errSlow      = errors.New("a frame was not whole in time")
 	errBug       = errors.New("a bug: a handler panicked")
@@ -116,6 +117,9 @@ func (s *Session) Data(own *tunnel.Owner, p []byte) (taken int) {
 		whole = true
 	}
 	s.w.flush()
+	if blocked && own.Leaving() {
+		s.Leaving(own)
+	}
 	if s.state != carrying { // what follows is the tunnel's
 		s.watch(own, whole, blocked, len(p)-taken)
 	}

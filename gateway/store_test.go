@@ -60,7 +60,7 @@ func (c *store) DecodeBody(dir protocol.Direction, body []byte, m *protocol.Mess
 		m.Bind = protocol.Own
 	}
 	switch string(word) {
-	case "GET", "SET", "SUM", "BOTH", "ALL", "SECRET", "ODD":
+	case "GET", "SET", "SUM", "BOTH", "ALL", "SECRET", "ODD", "TIME":
 	case "BEGIN":
 		m.Memo, m.Bind = storeBound, protocol.Own
 	case "END":

@@ -15,6 +15,9 @@ func (o *Owner) VConn() *VConn { return o.vc }
 // counts.
 func (o *Owner) Pause() { o.vc.paused = true }
 
+// Leaving reports whether it is known that the peer will send nothing more than what is unread, or is gone.
+func (o *Owner) Leaving() bool { return o.vc.hung || o.vc.end != nil || o.vc.broken != nil }
+
 // HandTo makes h the Handler when the call that it is made in returns, with all that is unread: what that call does not
 // take is the first that h is offered, and an end that is known is told again. What the old Handler asked of Wake is
 // forgotten; the limits stay and concern h. With nil nothing more is read until somebody gets the connection.

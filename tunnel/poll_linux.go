@@ -158,10 +158,11 @@ func (s *Shard) ready(vc *VConn, ev uint32) {
 	}
 	if ev&(hangUp|syscall.EPOLLIN|syscall.EPOLLPRI) != 0 {
 		vc.readable = true
+		vc.hung = vc.hung || ev&hangUp != 0
 		if ev&syscall.EPOLLERR != 0 {
 			vc.failed = true
 		}
-		if vc.failed || vc.closing || vc.wantsRead() {
+		if vc.failed || vc.closing || vc.hung || vc.wantsRead() {
 			s.toRead(vc)
 		}
 	}

@@ -56,6 +56,12 @@ type Idler interface {
 	Idle(own *Owner)
 }
 
+// Leaver is a Handler that wants to know during a Pause already that the peer will send nothing more, or is gone: End is
+// told only when what is before it was taken. Under pump it is not called.
+type Leaver interface {
+	Leaving(own *Owner)
+}
+
 // Expirer is what a Handler implements to be told of the limit set by Owner.SetTotal. Without it the connection is
 // aborted with ErrExpired.
 type Expirer interface {

@@ -122,6 +122,9 @@ func (s *Shard) read(vc *VConn) {
 		s.finish(vc)
 		return
 	}
+	if vc.hung && vc.paused {
+		s.call(vc, leaving, nil, nil)
+	}
 	if !vc.wantsRead() {
 		return // a pass asks again
 	}
@@ -238,6 +241,7 @@ const (
 	ticked
 	idled
 	expired
+	leaving
 )
 
 // call calls the Handler of vc, unless the connection is closed: then only End is called. It is the one place where a
@@ -275,6 +279,10 @@ func (s *Shard) call(vc *VConn, e event, p []byte, err error) (taken int) {
 		} else {
 			s.calling.Store(nil)
 			abort(vc, ErrIdle)
+		}
+	case leaving:
+		if l, ok := h.(Leaver); ok {
+			l.Leaving(&vc.own)
 		}
 	case expired:
 		if x, ok := h.(Expirer); ok {

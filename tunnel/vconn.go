@@ -53,6 +53,7 @@ type marks struct {
 	blocked  bool // poll: a write found no room, and the event that there is some has not come
 	drain    bool // poll: a short read does not mean that there is no more
 	failed   bool // poll: an error is pending on the socket
+	hung     bool // poll: the peer will send nothing more than what is unread, or is gone
 	reading  bool // in the list of those to read
 	writing  bool // in the list of those to write to
 	finished bool // the peer sees the end of what it is sent, or will without our doing

@@ -257,3 +257,29 @@ func (c *conn) expect(lines ...string) {
 		}
 	}
 }
+
+// Who vanishes while it waits takes nothing any more, whatever it had sent behind that.
+func TestNothingIsPoppedForWhoHasVanished(t *testing.T) {
+	_, cache, _ := open(t)
+	ask := asker(t, cache)
+	for name, vanish := range map[string]func(c *net.TCPConn){
+		"closed": func(c *net.TCPConn) { _ = c.Close() },
+		"reset":  func(c *net.TCPConn) { _ = c.SetLinger(0); _ = c.Close() },
+	} {
+		for _, behind := range []string{"", "*1\r\n$4\r\nPING\r\n", strings.Repeat("*1\r\n$4\r\nPING\r\n", 500)} {
+			c := dial(t, cache)
+			c.ask("*3\r\n$5\r\nBLPOP\r\n$4\r\nlist\r\n$1\r\n0\r\n" + behind)
+			time.Sleep(30 * time.Millisecond)
+			vanish(c.Conn.(*net.TCPConn))
+			time.Sleep(30 * time.Millisecond)
+			ask("1", "rpush", "list", name)
+			ask(name, "lpop", "list")
+		}
+	}
+	c := dial(t, cache) // and all in one
+	c.ask("*3\r\n$5\r\nBLPOP\r\n$4\r\nlist\r\n$1\r\n0\r\n*1\r\n$4\r\nPING\r\n")
+	_ = c.Close()
+	time.Sleep(30 * time.Millisecond)
+	ask("1", "rpush", "list", "x")
+	ask("x", "lpop", "list")
+}

@@ -30,9 +30,9 @@ const (
 	// gather is how long a request waits for others to travel with to the backend.
 	gather = 250 * time.Millisecond
 	// waitAfter is when a client hears that its request is being processed.
-	waitAfter = 300 * time.Millisecond
+	waitAfter = 800 * time.Millisecond
 	// answerIn is how long the backend may take.
-	answerIn = 900 * time.Millisecond
+	answerIn = 1800 * time.Millisecond
 	// seed makes the backend answer in another order than it was asked.
 	seed = 1
 )
@@ -120,7 +120,7 @@ func (s *story) stay(ctx context.Context, backend string) error {
 	s.line("The gateway stays at %s, in front of the backend at %s. In another terminal:", s.door, backend)
 	s.line("")
 	s.line(`  echo '{"jsonrpc":"2.0","method":"order.status","params":{"order":"A-1"},"id":1}' | nc -w 1 %s %s`, host, port)
-	s.line(`  echo '{"jsonrpc":"2.0","method":"sleep","params":{"ms":600},"id":2}' | sallyport send -p jsonrpc %s -`, s.door)
+	s.line(`  echo '{"jsonrpc":"2.0","method":"sleep","params":{"ms":1200},"id":2}' | sallyport send -p jsonrpc %s -`, s.door)
 	s.line("")
 	s.line("Ctrl-C ends it.")
 	if s.failed != nil {
