@@ -199,8 +199,10 @@ func (b *Backend) result(m *protocol.Message) error {
 	}
 	final := m.Kind == protocol.Response && !m.More
 	if x.to > b.left && !b.hasLeft(x.to) {
-		b.done()
-		b.end(x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer, Unknown: true})
+		x.all(func(x *exchange) {
+			b.done()
+			b.end(x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer, Unknown: true})
+		})
 		return errors.New("the backend answered a request that it has not got yet")
 	}
 	if !b.useful.Load() {
@@ -343,8 +345,14 @@ func (b *Backend) strike() error {
 func (b *Backend) refusedAll() bool {
 	list := b.ledger.takeOnly(nil)
 	for _, x := range list {
-		b.done()
-		b.end(x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer})
+		lane := x.lane
+		x.all(func(x *exchange) {
+			b.done()
+			b.end(x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer})
+		})
+		if b.dispatch != nil {
+			b.advance(lane, true)
+		}
 	}
 	return len(list) > 0
 }
@@ -416,6 +424,11 @@ func (b *Backend) lose(cause error) {
 		x.all(func(x *exchange) { lost(x, unsent) })
 	}
 	for _, e := range unsent {
+		if e.x == nil {
+			r.counters.failed.Add(1)
+			r.counters.inFlight.Add(-1)
+			continue
+		}
 		lost(e.x, true)
 	}
 	b.cause = cause

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"strings"
 	"time"
@@ -430,6 +431,15 @@ func (b *BackendConfig) checkExchange(r *Route, bad func(field, format string, a
 	if b.Window > b.inFlight(r) {
 		bad("window", "%d frames at once, but in_flight allows %d requests on a connection", b.Window, b.inFlight(r))
 	}
+	if b.Lane != (LaneConfig{}) && !codec.Traits().Lanes {
+		bad("lane", "%s has no parts behind one connection that could be told apart", codec.Traits().Name)
+	}
+	if b.Window > 0 && b.Lane.Window > b.Window {
+		bad("lane.window", "%d frames of one lane, but window allows %d of all", b.Lane.Window, b.Window)
+	}
+	if r.carries() && (b.Gap > 0 || b.Settle > 0) {
+		bad("gap", "a frame that is carried (limits.inline) does not wait for gap or settle: hold every frame whole, or leave them out")
+	}
 	if b.Serial && b.Window > 1 {
 		bad("window", "serial has one frame at a time")
 	}
@@ -511,8 +521,12 @@ func (b BackendConfig) withDefaults(r *Route) BackendConfig {
 	if b.Window == 0 && (b.Merge.On || b.Share || b.Gap > 0 || b.Settle > 0 || b.Lane != (LaneConfig{})) {
 		b.Window = b.inFlight(r)
 	}
-	def(&b.Lane.Window, max(1, b.Window-b.Window/4))
-	def(&b.Lane.Failures, 3)
+	if traits.Lanes {
+		def(&b.Lane.Window, max(1, b.Window-max(1, b.Window/4)))
+		def(&b.Lane.Failures, 3)
+	} else { // all is one lane, and never rests
+		b.Lane.Window, b.Lane.Failures = math.MaxInt, math.MaxInt
+	}
 	def(&b.Lane.Rest, 5*time.Second)
 	b.InFlight = b.inFlight(r)
 	def(&b.Batch.Max, 1)

@@ -140,7 +140,7 @@ func (s *Session) wait(x *exchange, w *worker) bool {
 // putWait puts a wait notice, if there is room: it promises nothing, and another one
 // would say nothing new.
 func (s *Session) putWait(h *tunnel.Held, x *exchange, w *worker) bool {
-	if x.state != forwarded {
+	if x.state != forwarded || x.void {
 		return false
 	}
 	x.heard = true

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"errors"
 	"time"
 
@@ -15,6 +16,7 @@ type dispatch struct {
 	b     *Backend
 	queue []*errand // in the order of arrival
 	out   int       // frames without an answer
+	sent  int       // of what is not answered, that have left
 	next  time.Time // no frame leaves before
 	lanes lanes
 	apart apart
@@ -27,15 +29,18 @@ type dispatch struct {
 
 // errand is a request that waits in a dispatch.
 type errand struct {
-	x      *exchange
+	x      *exchange // nil: it is not answered
+	body   []byte    // of that
+	lane   uint32
 	since  time.Time
 	read   bool // of what
 	what   protocol.Range
-	single bool // it goes by itself
+	single bool // it was refused with others, and leaves without them
 }
 
+// refusedErrand is one that will not leave. Without a notice its client has given it up or is gone.
 type refusedErrand struct {
-	x *exchange
+	*errand
 	n protocol.Notice
 }
 
@@ -53,18 +58,28 @@ func (b *Backend) dispatched(f func(d *dispatch) error) error {
 			d.pump(time.Now())
 		}
 	}
-	over := d.over
-	d.over = nil
+	over, sent := d.over, d.sent
+	d.over, d.sent = nil, 0
 	b.sendMu.Unlock()
-	for i := range over {
-		b.up.pending.Add(-1)
+	for range sent {
 		b.release()
+		b.up.route.counters.answered.Add(1)
+		b.up.route.counters.inFlight.Add(-1)
+	}
+	for i := range over {
+		b.release()
+		if over[i].x == nil {
+			b.up.route.counters.failed.Add(1)
+			b.up.route.counters.inFlight.Add(-1)
+			continue
+		}
+		b.up.pending.Add(-1)
 		b.end(over[i].x, fail, &over[i].n)
 	}
 	return err
 }
 
-// admit takes x, the request m, into the queue. The errors are errLedgerClosed and errLedgerFull; they change nothing.
+// admit takes x, the request m, into the queue. The errors are those of Ledger.add; they change nothing.
 func (b *Backend) admit(x *exchange, m *protocol.Message, room *tunnel.Reservation) error {
 	room.Release() // what waits for its turn takes no room from what leaves
 	return b.dispatched(func(d *dispatch) error {
@@ -72,8 +87,10 @@ func (b *Backend) admit(x *exchange, m *protocol.Message, room *tunnel.Reservati
 		if b.ledger.used(now)+len(d.queue) >= b.ledger.tickets() {
 			return errLedgerFull
 		}
-		x.lane = m.Lane
-		e := &errand{x: x, since: now}
+		if b.up.route.mode == protocol.Key && (b.ledger.knows(m.ID) || d.named(m.ID)) {
+			return errKeyOpen
+		}
+		e := &errand{x: x, lane: m.Lane, since: now}
 		if c := b.up.merging; c != nil {
 			e.what, e.read = c.Range(m)
 		}
@@ -81,6 +98,28 @@ func (b *Backend) admit(x *exchange, m *protocol.Message, room *tunnel.Reservati
 		b.up.pending.Add(1)
 		return nil
 	})
+}
+
+// admitOneWay takes m, which is not answered, into the queue: it passes nothing that came before it.
+func (b *Backend) admitOneWay(m *protocol.Message, room *tunnel.Reservation) error {
+	room.Release()
+	return b.dispatched(func(d *dispatch) error {
+		body, err := b.up.codec.AppendWithID(nil, m, nil)
+		if err == nil {
+			d.queue = append(d.queue, &errand{body: body, lane: m.Lane, since: time.Now()})
+		}
+		return err
+	})
+}
+
+// named reports whether a request under key waits.
+func (d *dispatch) named(key protocol.ID) bool {
+	for _, e := range d.queue {
+		if e.x != nil && bytes.Equal(e.x.id, key) {
+			return true
+		}
+	}
+	return false
 }
 
 // advance says that a frame of lane has been answered, or that its time was over.
@@ -103,6 +142,9 @@ func (d *dispatch) tick() {
 func (d *dispatch) pump(now time.Time) {
 	conf := &d.b.up.conf
 	wake := d.expire(now)
+	if d.lanes.rest(&conf.Lane, now) {
+		d.refuseResting(now)
+	}
 	for d.out < conf.Window && len(d.queue) > 0 {
 		if now.Before(d.next) {
 			wake = earlier(wake, d.next)
@@ -121,25 +163,44 @@ func (d *dispatch) pump(now time.Time) {
 	d.wake(wake, now)
 }
 
-// expire ends what has waited for too long, and returns when the next one will have.
+// expire ends what has waited for too long, and returns when the next one will have. They stand in the order in which
+// they came, but for reads that are asked for again, which stand before all.
 func (d *dispatch) expire(now time.Time) (next time.Time) {
 	r := d.b.up.route
-	for len(d.queue) > 0 {
-		e := d.queue[0]
+	for i := 0; i < len(d.queue); {
+		e := d.queue[i]
 		if until := e.since.Add(r.timeouts.Queue); now.Before(until) {
-			return until
+			next = earlier(next, until)
+			if !e.single {
+				break
+			}
+			i++
+			continue
 		}
 		r.counters.limits[limitQueueTime].Add(1)
-		d.refuse(0, protocol.QueueTimeout)
+		d.refuse(i, protocol.QueueTimeout)
 	}
-	return time.Time{}
+	return next
+}
+
+// refuseResting ends what waits for a lane that rests: it does not wait for the others.
+func (d *dispatch) refuseResting(now time.Time) {
+	conf := &d.b.up.conf.Lane
+	for i := 0; i < len(d.queue); {
+		if d.lanes.may(d.queue[i].lane, conf, now) == laneRests {
+			d.b.up.route.counters.limits[limitLane].Add(1)
+			d.refuse(i, protocol.BackendDown)
+			continue
+		}
+		i++
+	}
 }
 
 // refuse ends errand i: nothing of it was forwarded.
 func (d *dispatch) refuse(i int, cause protocol.Cause) {
-	x := d.queue[i].x
+	e := d.queue[i]
 	d.queue = append(d.queue[:i], d.queue[i+1:]...)
-	d.over = append(d.over, refusedErrand{x, protocol.Notice{Class: protocol.Later, Cause: cause, RetryAfter: d.b.up.route.conf.RetryAfter}})
+	d.over = append(d.over, refusedErrand{e, protocol.Notice{Class: protocol.Later, Cause: cause, RetryAfter: d.b.up.route.conf.RetryAfter}})
 }
 
 // pick returns the first errand that may leave, or -1 and when one may. Nothing passes another request of its lane.
@@ -149,17 +210,17 @@ func (d *dispatch) pick(now time.Time) (int, time.Time) {
 	d.lanes.blocked = d.lanes.blocked[:0]
 	for i := 0; i < len(d.queue); i++ {
 		e := d.queue[i]
-		lane := e.x.lane
+		lane := e.lane
 		if d.lanes.isBlocked(lane) {
 			continue
 		}
-		switch d.lanes.may(lane, &conf.Lane, now) {
-		case laneRests:
-			d.refuse(i, protocol.BackendDown)
-			i--
-			continue
-		case laneFull:
+		if d.lanes.may(lane, &conf.Lane, now) == laneFull {
 			d.lanes.block(lane)
+			continue
+		}
+		if e.x != nil && e.x.session.gaveUp(e.x) {
+			d.refuse(i, protocol.BackendDown) // nobody hears that
+			i--
 			continue
 		}
 		if at := e.since.Add(conf.Merge.Wait); e.read && !e.single && conf.Merge.On && now.Before(at) {
@@ -174,36 +235,70 @@ func (d *dispatch) pick(now time.Time) (int, time.Time) {
 
 // leave sends errand i, with all that can leave in the same frame. It is false if there is no room or no ticket.
 func (d *dispatch) leave(i int, now time.Time) bool {
-	b := d.b
-	e := d.queue[i]
-	x := e.x
-	p := d.party(i)
-	ticket, err := b.ledger.add(x, nil, now)
+	b, e := d.b, d.queue[i]
+	if e.x == nil {
+		return d.leaveOneWay(i)
+	}
+	x, p := e.x, d.party(i, now)
+	if p != nil && p.apart {
+		p.body, _ = b.up.merging.AppendRead(nil, p.whole, nil) // if it fails encode does too
+	}
+	// An answer may come as soon as the Ledger has x, asked for or not: whoever takes x finds all of it.
+	x.lane, x.party, x.from, x.to = e.lane, p, b.put, b.put+1
+	p.follow(x)
+	ticket, err := b.ledger.add(x, x.id, now)
 	if err != nil {
+		x.party = nil
 		return false
 	}
 	frame, err := d.encode(x, p, ticket)
 	if err == nil {
-		x.from, x.to = b.put, b.put+1
 		err = b.putFrame(frame)
 	}
-	if err != nil {
-		b.ledger.drop(ticket)
-		if !errors.Is(err, tunnel.ErrFull) && b.way.Err() == nil {
-			d.refuse(i, protocol.Busy) // it cannot be encoded
-			return true
-		}
+	switch {
+	case err == nil:
+	case !b.ledger.drop(ticket):
+		d.remove(i, p) // it was answered before it was sent, and the connection ends
+		return false
+	case !errors.Is(err, tunnel.ErrFull) && b.way.Err() == nil:
+		x.party = nil
+		d.refuse(i, protocol.Busy) // it cannot be encoded
+		return true
+	default:
+		x.party = nil
 		return false // Room, or End, calls again
 	}
+	// x may be answered and gone by now.
 	if p != nil {
-		x.party = p
-		p.joined(x)
 		b.up.route.counters.merged.Add(uint64(len(p.members)))
 	}
 	d.remove(i, p)
-	d.out++
-	d.lanes.left(x.lane)
+	d.left(e.lane)
 	b.arm()
+	b.up.tx.Add(1)
+	return true
+}
+
+// left counts a frame of lane out.
+func (d *dispatch) left(lane uint32) {
+	d.out++
+	d.lanes.left(lane)
+}
+
+// leaveOneWay is leave for what is not answered.
+func (d *dispatch) leaveOneWay(i int) bool {
+	b, e := d.b, d.queue[i]
+	frame, err := b.up.codec.CloseFrame(append(b.up.codec.OpenFrame(d.frame[:0], nil), e.body...), 0)
+	d.frame = frame[:0]
+	if err != nil {
+		d.refuse(i, protocol.Busy) // it cannot be encoded
+		return true
+	}
+	if b.putFrame(frame) != nil {
+		return false // Room, or End, calls again
+	}
+	d.queue = append(d.queue[:i], d.queue[i+1:]...)
+	d.sent++
 	b.up.tx.Add(1)
 	return true
 }
@@ -219,9 +314,7 @@ func (d *dispatch) encode(x *exchange, p *party, ticket uint64) ([]byte, error) 
 	frame := u.codec.OpenFrame(d.frame[:0], nil)
 	var err error
 	if p != nil && p.apart {
-		if frame, err = u.merging.AppendRead(frame, p.whole, id); err == nil {
-			p.body, err = u.merging.AppendRead(nil, p.whole, id)
-		}
+		frame, err = u.merging.AppendRead(frame, p.whole, id)
 	} else {
 		frame, err = u.codec.AppendWithID(frame, x.request(u.codec, &d.req), id)
 	}
@@ -245,10 +338,10 @@ func (b *Backend) putFrame(frame []byte) error {
 
 // remove takes errand i and the members of p out of the queue.
 func (d *dispatch) remove(i int, p *party) {
-	x := d.queue[i].x
+	first := d.queue[i]
 	kept := d.queue[:0]
 	for _, e := range d.queue {
-		if e.x != x && (p == nil || !p.has(e.x)) {
+		if e != first && (p == nil || !p.has(e.x)) {
 			kept = append(kept, e)
 		}
 	}

@@ -24,7 +24,7 @@ func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel
 		return errLedgerClosed
 	}
 	// Its end is not known before it is encoded, nor by then if it waits for others.
-	x.from, x.to = b.put, b.put+1
+	x.from, x.to, x.lane = b.put, b.put+1, m.Lane
 	ticket, err := b.ledger.add(x, m.ID, time.Now())
 	if err != nil {
 		return err
@@ -44,14 +44,40 @@ func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel
 		return err
 	}
 	sent = true
+	if b.dispatch != nil {
+		b.dispatch.left(m.Lane)
+	}
 	b.arm()
 	b.up.tx.Add(1)
 	b.up.pending.Add(1)
 	return nil
 }
 
-// sendOneWay is send for a message that is not answered.
+// sendOneWay is send for a message that is not answered. Its place is given back, and it is counted as answered, when it
+// leaves: at once if it does not have to wait for its turn.
 func (b *Backend) sendOneWay(w *worker, m *protocol.Message, room *tunnel.Reservation, start func(head []byte)) error {
+	c := &b.up.route.counters
+	c.inFlight.Add(1)
+	if b.dispatch != nil && start == nil {
+		err := b.admitOneWay(m, room)
+		if err != nil {
+			c.inFlight.Add(-1)
+		}
+		return err
+	}
+	err := b.sendOneWayNow(w, m, room, start)
+	c.inFlight.Add(-1)
+	if err != nil {
+		return err
+	}
+	c.answered.Add(1)
+	if start == nil {
+		b.release()
+	}
+	return nil
+}
+
+func (b *Backend) sendOneWayNow(w *worker, m *protocol.Message, room *tunnel.Reservation, start func(head []byte)) error {
 	defer room.Release()
 	b.sendMu.Lock()
 	defer b.sendMu.Unlock()

@@ -5,8 +5,8 @@ import "time"
 // LaneConfig is about what can be slow or dead by itself behind one backend connection, such as a unit behind a Modbus
 // gateway.
 type LaneConfig struct {
-	// Window is how many frames of one lane may be without an answer; Window of the backend by default, but of more than one
-	// lane never the whole of it.
+	// Window is how many frames of one lane may be without an answer; three quarters of the backend's Window by default, and
+	// never the whole of one that is more than 1.
 	Window int
 	// Failures is the number of answers in a row that did not come in time after which a lane rests; 3.
 	Failures int
@@ -46,6 +46,16 @@ func (l *lanes) may(n uint32, conf *LaneConfig, now time.Time) laneVerdict {
 		return laneFull
 	}
 	return laneFree
+}
+
+// rest reports whether one of them rests.
+func (l *lanes) rest(conf *LaneConfig, now time.Time) bool {
+	for _, lane := range l.by {
+		if lane.failed >= conf.Failures && now.Before(lane.until) {
+			return true
+		}
+	}
+	return false
 }
 
 // left counts a frame of lane n out.

@@ -284,6 +284,14 @@ func (l *Ledger) renew(deadline time.Time) {
 	}
 }
 
+// knows reports whether key is open or in quarantine, in mode Key.
+func (l *Ledger) knows(key protocol.ID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, ok := l.keys[string(key)]
+	return ok
+}
+
 // used returns how many tickets are open or in quarantine, and tickets how many there can be.
 func (l *Ledger) used(now time.Time) int {
 	l.mu.Lock()
@@ -294,14 +302,17 @@ func (l *Ledger) used(now time.Time) int {
 
 func (l *Ledger) tickets() int { return int(min(l.maxSlots, 1<<30)) }
 
-// drop takes back an Add, for what was not sent after all.
-func (l *Ledger) drop(ticket uint64) {
+// drop takes back an Add, for what was not sent after all. It is false if somebody has taken it already.
+func (l *Ledger) drop(ticket uint64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if i, _, ok := l.origin(ticket); ok && l.slots[i].ticket == ticket && l.slots[i].state == slotOpen {
-		l.unlink(i)
-		l.release(i)
+	i, _, ok := l.origin(ticket)
+	if !ok || l.slots[i].ticket != ticket || l.slots[i].state != slotOpen {
+		return false
 	}
+	l.unlink(i)
+	l.release(i)
+	return true
 }
 
 // expire closes every exchange whose time is over and appends it to list. Its ticket

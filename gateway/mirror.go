@@ -123,10 +123,23 @@ func (b *Backend) copy(x *exchange, m *protocol.Message) {
 			t.backlog.miss()
 			continue
 		}
-		l := mirrorLine{at: time.Now(), route: b.up.route.conf.Name, peer: x.session.peer, what: "result", more: m.More, id: x.id, body: body, rest: m.Rest}
-		b.w.copies[i] = l.appendTo(b.w.copies[i][:0])
-		t.backlog.offer(b.w.copies[i])
+		b.copyTo(i, x, m, body)
 	}
+}
+
+// copyBody is copy of an answer whose body was made for x.
+func (b *Backend) copyBody(x *exchange, m *protocol.Message, body []byte) {
+	for i, t := range b.up.route.mirrors {
+		if t.conf.Results {
+			b.copyTo(i, x, m, body)
+		}
+	}
+}
+
+func (b *Backend) copyTo(i int, x *exchange, m *protocol.Message, body []byte) {
+	l := mirrorLine{at: time.Now(), route: b.up.route.conf.Name, peer: x.session.peer, what: "result", more: m.More, id: x.id, body: body, rest: m.Rest}
+	b.w.copies[i] = l.appendTo(b.w.copies[i][:0])
+	b.up.route.mirrors[i].backlog.offer(b.w.copies[i])
 }
 
 // errCarried is why a target for frames misses a message.

@@ -13,13 +13,14 @@ import (
 type parked struct {
 	request []byte    // its body under ID 0
 	result  []byte    // the frame; nil: it is not there yet
+	lost    bool      // there was no room for it
 	until   time.Time // the result is kept
 }
 
 // parkedList is what a client is to ask for again, guarded by the lock of its VConn.
 type parkedList []*parked
 
-// maxParked is how many results one client may leave with the gateway.
+// maxParked is how many results one client may leave with the gateway. In bytes it is as much as may wait for it.
 const maxParked = 64
 
 // putOff tells the client of x to ask again. If there is no room for that, or too much is kept for it already, it goes on
@@ -27,7 +28,7 @@ const maxParked = 64
 func (s *Session) putOff(h *tunnel.Held, x *exchange, w *worker) bool {
 	r := s.route
 	s.desk.parked.sweep(time.Now())
-	if len(s.desk.parked) >= maxParked {
+	if len(s.desk.parked) >= maxParked || s.desk.parked.bytes() >= r.limits.Queue {
 		r.counters.limits[limitParked].Add(1)
 		return false
 	}
@@ -59,37 +60,46 @@ func (s *Session) unnamed(dst []byte, m *protocol.Message) ([]byte, error) {
 	return s.route.codec.AppendWithID(dst, m, id)
 }
 
-// park keeps the result of x until its client asks again.
+// park keeps the result of x until its client asks again. If there is no room for it the client will hear that it has
+// failed: the request was carried out, and to forget it would have it carried out again.
 func (s *Session) park(h *tunnel.Held, x *exchange, frame []byte) {
-	x.parked.result = append([]byte{}, frame...)
-	x.parked.until = time.Now().Add(s.route.wait.Keep)
+	p := x.parked
+	if s.desk.parked.bytes()+len(frame) > s.route.limits.Queue {
+		s.route.counters.limits[limitParked].Add(1)
+		p.lost, frame = true, nil
+	}
+	p.result = append([]byte{}, frame...)
+	p.until = time.Now().Add(s.route.wait.Keep)
 	s.desk.leave(h, x)
 	x.free()
 }
 
-// asksAgain answers m if it is what was put off: with its result, once, or with the same notice again.
-func (s *Session) asksAgain(m *protocol.Message) bool {
+// asksAgain returns what answers m if that is what was put off: its result, once, or the same notice again.
+func (s *Session) asksAgain(m *protocol.Message) []byte {
 	r := s.route
 	key, err := s.unnamed(s.w.out[:0], m)
 	s.w.out = key[:0]
 	if err != nil {
-		return false
+		return nil
 	}
 	p := s.find(key)
-	if p == nil {
-		return false
-	}
-	if p.result == nil {
+	switch {
+	case p == nil:
+		return nil
+	case p.result == nil:
 		r.counters.notices[protocol.Accepted].Add(1)
-		s.put(r.say(s.w.out[:0], m, &protocol.Notice{Class: protocol.Accepted, Cause: protocol.InProcess}))
-		return true
+		return r.say(nil, m, &protocol.Notice{Class: protocol.Accepted, Cause: protocol.InProcess})
+	case !p.lost:
+		if frame, err := s.renamed(p.result, m); err == nil {
+			return frame
+		}
 	}
-	frame, err := s.renamed(p.result, m)
-	if err != nil {
-		frame = r.say(nil, m, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer})
+	cause := protocol.BadAnswer
+	if p.lost {
+		cause = protocol.TooLarge
 	}
-	s.put(frame)
-	return true
+	r.counters.notices[protocol.Failed].Add(1)
+	return r.say(nil, m, &protocol.Notice{Class: protocol.Failed, Cause: cause})
 }
 
 // find returns what is parked under key. If its result is there it is parked no longer.
@@ -121,6 +131,14 @@ func (s *Session) renamed(frame []byte, m *protocol.Message) ([]byte, error) {
 		return nil, err
 	}
 	return codec.CloseFrame(out, 0)
+}
+
+// bytes is what the list holds.
+func (l *parkedList) bytes() (n int) {
+	for _, p := range *l {
+		n += len(p.request) + len(p.result)
+	}
+	return n
 }
 
 // sweep drops results that were kept for long enough.

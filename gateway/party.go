@@ -32,10 +32,10 @@ type member struct {
 
 // party returns those that may leave with errand i, nil if there is nobody: reads of the same lane with no other request
 // of that lane between them.
-func (d *dispatch) party(i int) *party {
+func (d *dispatch) party(i int, now time.Time) *party {
 	conf := &d.b.up.conf
 	first := d.queue[i]
-	if !first.read || first.single || !conf.Share && !conf.Merge.On {
+	if !first.read || !conf.Share && !conf.Merge.On {
 		return nil
 	}
 	p := party{whole: first.what}
@@ -44,13 +44,16 @@ func (d *dispatch) party(i int) *party {
 	for again := true; again; {
 		again = false
 		for _, e := range d.queue[i+1:] {
-			if e.x.lane != first.x.lane || taken[e.x] {
+			if e.lane != first.lane || taken[e.x] {
 				continue
 			}
 			if !e.read {
 				break // nothing may pass it
 			}
-			if whole, ok := d.union(p.whole, e.what); ok && !e.single {
+			if e.what != first.what && (first.single || e.single) {
+				continue
+			}
+			if whole, ok := d.union(p.whole, e.what, now); ok {
 				again = again || whole != p.whole
 				p.whole = whole
 				p.apart = p.apart || e.what != first.what
@@ -67,13 +70,15 @@ func (d *dispatch) party(i int) *party {
 }
 
 // union returns the range that has both a and b, if they may be read as one.
-func (d *dispatch) union(a, b protocol.Range) (protocol.Range, bool) {
+func (d *dispatch) union(a, b protocol.Range, now time.Time) (protocol.Range, bool) {
 	conf := &d.b.up.conf
 	switch {
+	case a == b:
+		return a, true
 	case a.Space != b.Space:
 		return a, false
 	case b.First >= a.First && b.First+b.Count <= a.First+a.Count:
-		return a, conf.Merge.On || a == b
+		return a, conf.Merge.On && !d.apart.has(a, now)
 	case !conf.Merge.On:
 		return a, false
 	}
@@ -83,7 +88,7 @@ func (d *dispatch) union(a, b protocol.Range) (protocol.Range, bool) {
 	if u.Count > u.Most || int(u.Count) > int(a.Count)+int(b.Count)+conf.Merge.Gap {
 		return a, false
 	}
-	return u, !d.apart.has(u)
+	return u, !d.apart.has(u, now)
 }
 
 func (p *party) has(x *exchange) bool {
@@ -95,8 +100,11 @@ func (p *party) has(x *exchange) bool {
 	return false
 }
 
-// joined has the others stand where the first stands in the output.
-func (p *party) joined(first *exchange) {
+// follow has the others stand where the first stands in the output.
+func (p *party) follow(first *exchange) {
+	if p == nil {
+		return
+	}
 	for _, m := range p.members {
 		m.x.from, m.x.to = first.from, first.to
 	}
@@ -117,15 +125,16 @@ func (x *exchange) all(f func(x *exchange)) {
 
 // answerAll gives each member of the party of x its part of m.
 func (b *Backend) answerAll(x *exchange, m *protocol.Message) {
-	p := x.party
+	p, lane := x.party, x.lane
 	x.party = nil
 	if p.apart && b.up.merging.Splits(m) {
-		b.askOneByOne(p)
+		b.askOneByOne(p, lane)
 		return
 	}
 	r := b.up.route
 	for _, one := range p.members {
 		out := r.open(b.out[:0], one.x)
+		start := len(out)
 		var err error
 		if m.Failed || one.what == p.whole {
 			out, err = r.codec.AppendWithID(out, m, one.x.id)
@@ -133,6 +142,9 @@ func (b *Backend) answerAll(x *exchange, m *protocol.Message) {
 			out, err = r.merging.AppendSlice(out, m, p.whole, one.what, one.x.id)
 		}
 		if err == nil {
+			if r.results {
+				b.copyBody(one.x, m, out[start:])
+			}
 			out, err = r.close(out, one.x)
 		}
 		b.out = out[:0]
@@ -141,22 +153,20 @@ func (b *Backend) answerAll(x *exchange, m *protocol.Message) {
 			b.end(one.x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer})
 			continue
 		}
-		if r.results {
-			b.copy(one.x, m)
-		}
 		b.deliver(one.x, out, true)
 	}
 }
 
 // askOneByOne asks again for each range of a party that was refused as a whole: some devices have holes. They are reads,
 // so that nothing is done twice.
-func (b *Backend) askOneByOne(p *party) {
+func (b *Backend) askOneByOne(p *party, lane uint32) {
 	err := b.dispatched(func(d *dispatch) error {
-		d.apart.add(p.whole)
+		now := time.Now()
+		d.apart.add(p.whole, now.Add(apartRest))
 		b.up.route.counters.parted.Add(1)
 		again := make([]*errand, 0, len(p.members)+len(d.queue))
 		for _, one := range p.members {
-			again = append(again, &errand{x: one.x, since: time.Now(), read: true, what: one.what, single: true})
+			again = append(again, &errand{x: one.x, lane: lane, since: now, read: true, what: one.what, single: true})
 		}
 		d.queue = append(again, d.queue...)
 		return nil
@@ -169,21 +179,27 @@ func (b *Backend) askOneByOne(p *party) {
 	}
 }
 
+// apartRest is how long a range that a device has refused as one is not read as one: what it refuses may change with its
+// configuration, and a refusal may have had another reason.
+const apartRest = 10 * time.Minute
+
 // apart are ranges that a device has refused to give as one, the latest of them.
 type apart struct {
 	ranges [32]protocol.Range
+	until  [32]time.Time
 	n      int
 }
 
-func (a *apart) add(r protocol.Range) {
-	a.ranges[a.n%len(a.ranges)] = r
+func (a *apart) add(r protocol.Range, until time.Time) {
+	i := a.n % len(a.ranges)
+	a.ranges[i], a.until[i] = r, until
 	a.n++
 }
 
 // has reports whether r contains one of them.
-func (a *apart) has(r protocol.Range) bool {
-	for _, o := range a.ranges[:min(a.n, len(a.ranges))] {
-		if o.Space == r.Space && r.First <= o.First && o.First+o.Count <= r.First+r.Count {
+func (a *apart) has(r protocol.Range, now time.Time) bool {
+	for i, o := range a.ranges[:min(a.n, len(a.ranges))] {
+		if o.Space == r.Space && r.First <= o.First && o.First+o.Count <= r.First+r.Count && now.Before(a.until[i]) {
 			return true
 		}
 	}

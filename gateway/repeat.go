@@ -7,17 +7,29 @@ import (
 )
 
 // repeats handles m if it repeats what the client has open, or has heard to ask for again. Such a repeat is neither refused
-// nor passed on: there is one request, and one answer.
-func (s *Session) repeats(m *protocol.Message) bool {
+// nor passed on: there is one request, and one answer. It is not ok if the frame must be offered again.
+func (s *Session) repeats(m *protocol.Message) (done, ok bool) {
 	r := s.route
 	if !r.joins && !r.closing || m.Kind != protocol.Request {
-		return false
+		return false, false
 	}
-	if r.joins && s.joins(m) || r.closing && s.asksAgain(m) {
+	if r.joins && s.joins(m) {
 		r.counters.joined.Add(1)
-		return true
+		return true, true
 	}
-	return false
+	if !r.closing {
+		return false, false
+	}
+	frame := s.asksAgain(m)
+	if frame == nil {
+		return false, false
+	}
+	r.counters.joined.Add(1)
+	if s.put(frame) {
+		return true, true
+	}
+	s.held.notice = append([]byte{}, frame...)
+	return true, false
 }
 
 // joins reports whether m is what is open under its ID. Another request under that ID means that the client has given up
@@ -36,4 +48,11 @@ func (s *Session) joins(m *protocol.Message) bool {
 	s.desk.settle(h, x)
 	x.void = true
 	return false
+}
+
+// gaveUp reports whether nobody waits for x any more.
+func (s *Session) gaveUp(x *exchange) bool {
+	h := s.vc.Lock()
+	defer h.Unlock()
+	return s.desk.closed || x.void
 }

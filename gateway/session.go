@@ -34,6 +34,7 @@ type Session struct {
 	apart   bool       // and nothing may follow that before it is answered
 	off     bool       // the client has said that it leaves: what still comes is not looked at
 	open    int        // requests, when it was last looked
+	lies    int        // the same with those that were given up or put off, which the backend still has
 	said    bool       // something was put for the client in this call
 	over    bool       // the desk was found closed: what is left of this call is to leave
 	judging bool       // a request was received, and is neither refused nor passed on
@@ -251,8 +252,8 @@ func (s *Session) request(own *tunnel.Owner, m *protocol.Message, g *gather) boo
 	if !s.held.verified {
 		s.count.received++
 		s.route.counters.received.Add(1)
-		if s.repeats(m) {
-			return true
+		if done, ok := s.repeats(m); done {
+			return ok
 		}
 		s.judging = true
 		if n := s.judge(m); n != nil {
@@ -295,7 +296,7 @@ func (s *Session) judge(m *protocol.Message) *protocol.Notice {
 	switch {
 	case same && !s.route.joins:
 		return s.notice(protocol.Duplicate, protocol.StillOpen)
-	case s.open >= r.limits.InFlight && !r.ordered: // where answers come in order nothing is lost by not reading on
+	case s.lies >= r.limits.InFlight && !r.ordered: // where answers come in order nothing is lost by not reading on
 		r.counters.limits[limitInFlight].Add(1)
 		return s.notice(protocol.Later, protocol.Busy)
 	case r.counters.inFlight.Load()+r.counters.queued.Load() >= int64(r.limits.InFlightTotal):
@@ -310,7 +311,7 @@ func (s *Session) look(id protocol.ID) (same bool) {
 	hash := hashID(id)
 	h := s.vc.Lock()
 	defer h.Unlock()
-	s.over, s.open = s.desk.closed, s.desk.open
+	s.over, s.open, s.lies = s.desk.closed, s.desk.open, s.desk.lies
 	return s.desk.find(h, id, hash)
 }
 
@@ -422,11 +423,7 @@ func (s *Session) send(own *tunnel.Owner, b *Backend, m *protocol.Message, g *ga
 		if err := b.sendOneWay(s.w, m, room, s.starter(own, b, m)); err != nil {
 			return false, err
 		}
-		if m.Rest == 0 {
-			b.release()
-		}
 		r.counters.forwarded.Add(1)
-		r.counters.answered.Add(1)
 		return true, nil
 	}
 	x := s.held.x

@@ -120,13 +120,14 @@ const (
 	limitInline
 	limitGather
 	limitParked
+	limitLane
 	limitStrikes
 	limitBackendStrikes
 	numLimits
 )
 
 var limitNames = [numLimits]string{"frame", "frame_time", "idle", "in_flight", "in_flight_total", "connections", "connections_per_peer",
-	"queue", "queue_time", "answer_time", "body_time", "inline", "gather", "parked", "strikes", "backend_strikes"}
+	"queue", "queue_time", "answer_time", "body_time", "inline", "gather", "parked", "lane", "strikes", "backend_strikes"}
 
 // counters is what is behind Counters while a route runs.
 type counters struct {

@@ -83,6 +83,8 @@ type Traits struct {
 	// Joins is true if a client that repeats an open request, under the same ID, means the same one: it is answered once.
 	// If another one comes under that ID the client has given the first up. Otherwise both are Duplicate.
 	Joins bool
+	// Lanes is true if messages name a Lane.
+	Lanes bool
 	// JSON is true if the values of getters have a Raw that is JSON text, and Content is
 	// then the path of what a schema for one operation describes ("/params").
 	JSON    bool

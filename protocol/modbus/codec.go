@@ -26,7 +26,7 @@ var (
 // configuration knows better, and that exception 05 ends the transaction for the client.
 func (c *Codec) Traits() protocol.Traits {
 	t := protocol.Traits{Name: "modbus", Modes: []protocol.Mode{protocol.Rewrite, protocol.Exclusive}, Tickets: 1 << 16,
-		Connections: 1, Window: 1, Wait: protocol.Closing, Echo: true, Joins: true}
+		Connections: 1, Window: 1, Wait: protocol.Closing, Echo: true, Joins: true, Lanes: true}
 	for class := range t.Says {
 		t.Says[class] = protocol.Class(class) != protocol.Duplicate
 	}
