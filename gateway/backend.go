@@ -421,6 +421,9 @@ func (b *Backend) lose(cause error) {
 	}
 	for _, x := range b.ledger.close(nil) {
 		unsent := x.from >= sent
+		if !unsent && cause != errDrained {
+			b.up.apart.doubt(x)
+		}
 		x.all(func(x *exchange) { lost(x, unsent) })
 	}
 	for _, e := range unsent {

@@ -22,6 +22,7 @@ type desk struct {
 	waiting     []*Backend           // that want to bring one too
 	parked      parkedList           // what the client is to ask for again
 	draining    bool                 // nothing more is taken; closed when nothing is open
+	why         error                // it will be closed, when nothing is open
 	closed      bool
 	cause       error // why
 }

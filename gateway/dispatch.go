@@ -19,7 +19,6 @@ type dispatch struct {
 	sent  int       // of what is not answered, that have left
 	next  time.Time // no frame leaves before
 	lanes lanes
-	apart apart
 	timer *time.Timer
 	over  []refusedErrand // are told when the lock is given back
 	req   protocol.Message

@@ -110,8 +110,15 @@ func (s *Session) finishUp() {
 		s.state = sessionMachine.step(s.state, drain)
 	}
 	if s.drainDesk() {
-		s.leave(nil)
+		s.leave(s.reason())
 	}
+}
+
+// reason returns why the client was closed.
+func (s *Session) reason() error {
+	h := s.vc.Lock()
+	defer h.Unlock()
+	return s.desk.cause
 }
 
 // drainDesk reports whether the client was closed, as it had nothing open.
@@ -135,7 +142,7 @@ func (s *Session) closeIfDrained(h *tunnel.Held) bool {
 	if !s.desk.drained(h) {
 		return false
 	}
-	s.shut(h, nil)
+	s.shut(h, s.desk.why)
 	return true
 }
 

@@ -166,6 +166,7 @@ func (b *Backend) expire() {
 		r.counters.limits[limitAnswerTime].Add(1)
 		b.up.expired.Add(1)
 		lane := x.lane
+		b.up.apart.doubt(x)
 		x.all(func(x *exchange) {
 			b.done()
 			b.end(x, expire, &protocol.Notice{Class: protocol.Failed, Cause: protocol.AnswerTimeout, Unknown: true})

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/protocol"
@@ -78,7 +79,7 @@ func (d *dispatch) union(a, b protocol.Range, now time.Time) (protocol.Range, bo
 	case a.Space != b.Space:
 		return a, false
 	case b.First >= a.First && b.First+b.Count <= a.First+a.Count:
-		return a, conf.Merge.On && !d.apart.has(a, now)
+		return a, conf.Merge.On && !d.b.up.apart.has(a, now)
 	case !conf.Merge.On:
 		return a, false
 	}
@@ -88,7 +89,7 @@ func (d *dispatch) union(a, b protocol.Range, now time.Time) (protocol.Range, bo
 	if u.Count > u.Most || int(u.Count) > int(a.Count)+int(b.Count)+conf.Merge.Gap {
 		return a, false
 	}
-	return u, !d.apart.has(u, now)
+	return u, !d.b.up.apart.has(u, now)
 }
 
 func (p *party) has(x *exchange) bool {
@@ -162,7 +163,7 @@ func (b *Backend) answerAll(x *exchange, m *protocol.Message) {
 func (b *Backend) askOneByOne(p *party, lane uint32) {
 	err := b.dispatched(func(d *dispatch) error {
 		now := time.Now()
-		d.apart.add(p.whole, now.Add(apartRest))
+		b.up.apart.add(p.whole, now.Add(apartRest))
 		b.up.route.counters.parted.Add(1)
 		again := make([]*errand, 0, len(p.members)+len(d.queue))
 		for _, one := range p.members {
@@ -183,21 +184,37 @@ func (b *Backend) askOneByOne(p *party, lane uint32) {
 // configuration, and a refusal may have had another reason.
 const apartRest = 10 * time.Minute
 
-// apart are ranges that a device has refused to give as one, the latest of them.
+// apartDoubt is how long one is not read as one after an answer to it that did not come, or could not be used: some devices
+// say nothing, close, or send less, when they are asked for more than they can give. It may also have had another reason.
+const apartDoubt = time.Minute
+
+// apart are ranges that a device has not given as one, the latest of them. Its lock is a leaf.
 type apart struct {
+	mu     sync.Mutex
 	ranges [32]protocol.Range
 	until  [32]time.Time
 	n      int
 }
 
 func (a *apart) add(r protocol.Range, until time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	i := a.n % len(a.ranges)
 	a.ranges[i], a.until[i] = r, until
 	a.n++
 }
 
+// doubt adds what x has asked for, if that was a range of several.
+func (a *apart) doubt(x *exchange) {
+	if p := x.party; p != nil && p.apart {
+		a.add(p.whole, time.Now().Add(apartDoubt))
+	}
+}
+
 // has reports whether r contains one of them.
 func (a *apart) has(r protocol.Range, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for i, o := range a.ranges[:min(a.n, len(a.ranges))] {
 		if o.Space == r.Space && r.First <= o.First && o.First+o.Count <= r.First+r.Count && now.Before(a.until[i]) {
 			return true

@@ -177,7 +177,26 @@ func (s *Session) outOfStep(err error) {
 	s.count.refused++
 	c.notices[n.Class].Add(1)
 	s.farewell(n)
-	s.close(err)
+	s.endWith(err)
+}
+
+// endWith takes nothing more, and closes the client for cause when everything that it has open is answered: what came
+// before was in order.
+func (s *Session) endWith(cause error) {
+	if s.blocks() {
+		s.close(cause)
+		return
+	}
+	s.off = true
+	s.because(cause)
+	s.finishUp()
+}
+
+// because notes why the client will be closed.
+func (s *Session) because(cause error) {
+	h := s.vc.Lock()
+	defer h.Unlock()
+	s.desk.why = cause
 }
 
 // farewell is a notice to a client that is closed with it.

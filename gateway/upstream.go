@@ -28,6 +28,7 @@ type upstream struct {
 	breaker  breaker
 	links    []*machine // one for each connection, over all its generations
 	owns     owns
+	apart    apart
 
 	tx, rx, expired, unknown, dials, lost atomic.Uint64
 	pending                               atomic.Int64

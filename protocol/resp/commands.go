@@ -234,18 +234,18 @@ DEL: -2 keys=1,-1,1 join=sum
 DISCARD: 1 own
 DUMP: 2 keys=1,1,1
 ECHO: 2
-EVAL: -3 numkeys=2 roams
-EVALSHA: -3 numkeys=2 roams
-EVALSHA_RO: -3 numkeys=2 roams
-EVAL_RO: -3 numkeys=2 roams
+EVAL: -3 numkeys=2 refused roams
+EVALSHA: -3 numkeys=2 refused roams
+EVALSHA_RO: -3 numkeys=2 refused roams
+EVAL_RO: -3 numkeys=2 refused roams
 EXEC: 1 own shape=null
 EXISTS: -2 keys=1,-1,1 join=sum
 EXPIRE: -3 keys=1,1,1
 EXPIREAT: -3 keys=1,1,1
 EXPIRETIME: 2 keys=1,1,1
 FAILOVER: -1 refused
-FCALL: -3 numkeys=2 roams
-FCALL_RO: -3 numkeys=2 roams
+FCALL: -3 numkeys=2 refused roams
+FCALL_RO: -3 numkeys=2 refused roams
 FLUSHALL: -1 every roams
 FLUSHDB: -1 every roams
 FUNCTION DELETE: 3 refused
@@ -393,10 +393,10 @@ SAVE: 1 refused
 SCAN: -2 every roams
 SCARD: 2 keys=1,1,1
 SCRIPT DEBUG: 3 refused binds
-SCRIPT EXISTS: -3 every
+SCRIPT EXISTS: -3 refused every
 SCRIPT FLUSH: -2 refused every
 SCRIPT KILL: 2 refused
-SCRIPT LOAD: 3 every
+SCRIPT LOAD: 3 refused every
 SCRIPT: -2 container
 SDIFF: -2 keys=1,-1,1
 SDIFFSTORE: -3 keys=1,-1,1
