@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -367,4 +368,19 @@ func (p *peer) waits() int {
 	_ = p.conn.SetReadDeadline(time.Now().Add(time.Nanosecond))
 	_, _ = p.r.Peek(1)
 	return p.r.Buffered()
+}
+
+// What came before something that cannot be read was in order, and is answered before the client hears that and is closed.
+func TestWhatCameBeforeAFrameOutOfStepIsAnswered(t *testing.T) {
+	inStore(t, "a", nil, func(w *world) {
+		b := w.backend()
+		c := w.client()
+		c.send("GET 1", "GET 2", strings.Repeat("x", 2000))
+		b.expect("GET 1", "GET 2")
+		b.send("= 1", "= 2")
+		c.expect("= 1", "= 2", "! fix too-large", "<EOF>")
+		if n := w.counters(); n.OutOfStep != 1 || n.Answered != 2 {
+			t.Errorf("out of step %d, answered %d; want 1 and 2", n.OutOfStep, n.Answered)
+		}
+	})
 }

@@ -27,7 +27,7 @@ const (
 var classCodes = [protocol.NumClasses]byte{protocol.Fix: illegalValue, protocol.Later: busy, protocol.Denied: illegalAddress,
 	protocol.Failed: deviceFailure, protocol.Accepted: acknowledge}
 
-var causeCodes = [numCauses]byte{protocol.BadName: illegalFunction, protocol.BackendDown: noPath, protocol.BackendLost: noPath, protocol.AnswerTimeout: noResponse}
+var causeCodes = [numCauses]byte{protocol.BadName: illegalFunction, protocol.BackendDown: noPath, protocol.BackendLost: noResponse, protocol.AnswerTimeout: noResponse}
 
 // setCodes fills the table of codes: a cause before a class, both before the defaults.
 func (c *Codec) setCodes(own map[string]int) error {

@@ -110,7 +110,7 @@ func TestWhereCommandsGo(t *testing.T) {
 }
 
 func TestWhatIsRefused(t *testing.T) {
-	c := codec(t, Options{Deny: []string{"object"}, Commands: map[string]string{"config get": "shared", "SELECT": "refused"}, MaxArg: 10, MaxArgs: 8,
+	c := codec(t, Options{Deny: []string{"object"}, Commands: map[string]string{"config get": "shared", "SELECT": "refused", "EVAL": "shared"}, MaxArg: 10, MaxArgs: 8,
 		Keys: []KeyRule{{Pattern: "cache:*"}, {Pattern: "[a-c]?", Commands: []string{"GET"}}}})
 	const denied, keys = "-NOPERM cmd: want a command that is allowed here (commands)\r\n", "-NOPERM key.1: want a key that is allowed for this command (keys)\r\n"
 	const roams = "-NOPERM cmd: want a command that names every key it is about (keys)\r\n"
