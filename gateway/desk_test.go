@@ -353,3 +353,24 @@ func TestIDsOfOneHash(t *testing.T) {
 		c.stop()
 	}
 }
+
+// Messages that are not answered are none that their client has to wait for.
+func TestOneWayMessagesHoldUpNothing(t *testing.T) {
+	inWorld(t, func(r *Route) {
+		r.Codec = newPlain(func(tr *protocol.Traits) { tr.Ordered = true })
+		r.Limits.InFlight = 2
+	}, func(w *world) {
+		b, c := w.backend(), w.client()
+		for i := range 5 {
+			c.send(fmt.Sprintf("N %d", i))
+			b.expect(fmt.Sprintf("N %d", i))
+		}
+		c.send("Q 1 x", "Q 2 x")
+		first, _ := b.request()
+		second, _ := b.request()
+		b.send("A "+first+" 1", "A "+second+" 2")
+		c.expect("A 1 1", "A 2 2")
+		c.send("N last")
+		b.expect("N last")
+	})
+}

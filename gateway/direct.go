@@ -11,7 +11,7 @@ func (s *Session) turn(m *protocol.Message) bool {
 	if !s.route.ordered {
 		return true
 	}
-	if s.held.on {
+	if s.held.on || m.Kind == protocol.OneWay { // otherwise it was looked at just now
 		s.look(nil)
 	}
 	if s.open == 0 {
@@ -27,7 +27,9 @@ func (s *Session) went(b *Backend, m *protocol.Message) {
 	if !s.route.ordered {
 		return
 	}
-	s.open++
+	if m.Kind == protocol.Request {
+		s.open++
+	}
 	s.private, s.apart = m.Bind != protocol.Any, m.Bind == protocol.Alone || m.Bind == protocol.Parting
 	s.home = s.at
 	if !s.private {

@@ -14,6 +14,8 @@ type parked struct {
 	request []byte    // its body under ID 0
 	result  []byte    // the frame; nil: it is not there yet
 	lost    bool      // there was no room for it
+	read    bool      // it changes nothing
+	lane    uint32
 	until   time.Time // the result is kept
 }
 
@@ -43,12 +45,29 @@ func (s *Session) putOff(h *tunnel.Held, x *exchange, w *worker) bool {
 		return false
 	}
 	x.fire(wait)
-	x.parked = &parked{request: key}
+	x.parked = &parked{request: key, lane: m.Lane}
+	if r.merging != nil {
+		_, x.parked.read = r.merging.Range(m)
+	}
 	s.desk.parked = append(s.desk.parked, x.parked)
 	s.desk.settle(h, x)
 	r.counters.waits.Add(1)
 	r.counters.notices[protocol.Accepted].Add(1)
 	return true
+}
+
+// outdate forgets what was read before m, which is no read itself: the client must not be told what was there before it
+// has changed that. It asks again, and a read can be done twice.
+func (s *Session) outdate(m *protocol.Message) {
+	if s.route.merging == nil {
+		return
+	}
+	if _, read := s.route.merging.Range(m); read {
+		return
+	}
+	h := s.vc.Lock()
+	defer h.Unlock()
+	s.desk.parked.drop(func(p *parked) bool { return p.read && p.lane == m.Lane })
 }
 
 // unnamed appends the body of m under ID 0, by which two requests can be compared.
@@ -143,9 +162,13 @@ func (l *parkedList) bytes() (n int) {
 
 // sweep drops results that were kept for long enough.
 func (l *parkedList) sweep(now time.Time) {
+	l.drop(func(p *parked) bool { return p.result != nil && !now.Before(p.until) })
+}
+
+func (l *parkedList) drop(f func(p *parked) bool) {
 	kept := (*l)[:0]
 	for _, p := range *l {
-		if p.result == nil || now.Before(p.until) {
+		if !f(p) {
 			kept = append(kept, p)
 		}
 	}

@@ -22,6 +22,7 @@ func (s *Session) repeats(m *protocol.Message) (done, ok bool) {
 	}
 	frame := s.asksAgain(m)
 	if frame == nil {
+		s.outdate(m)
 		return false, false
 	}
 	r.counters.joined.Add(1)
