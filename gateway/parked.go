@@ -11,10 +11,10 @@ import (
 // parked is a request whose client has heard a wait notice that closes, and its result once that is there. The client
 // asks for it by sending the same request again, under whatever ID.
 type parked struct {
-	request []byte    // its body under ID 0
-	result  []byte    // the frame; nil: it is not there yet
-	lost    bool      // there was no room for it
-	read    bool      // it changes nothing
+	request []byte // its body under ID 0
+	result  []byte // the frame; nil: it is not there yet
+	lost    bool   // there was no room for it
+	read    bool   // it changes nothing
 	lane    uint32
 	until   time.Time // the result is kept
 }
