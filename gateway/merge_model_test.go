@@ -115,7 +115,7 @@ func (c *mergeClient) send(t *rapid.T, tid, unit int) {
 		c.wrote[unit-1] = c.model.nonce
 		q.adu = aduOf(fmt.Sprintf("%d/%x 06 %04x %04x", unit, tid, own(c.n), c.model.nonce))
 	} else {
-		first := rapid.IntRange(0, 20).Draw(t, "first")
+		first := rapid.IntRange(7, 14).Draw(t, "first")
 		q.adu = aduOf(fmt.Sprintf("%d/%x 03 %04x %04x", unit, tid, first, rapid.IntRange(1, 6).Draw(t, "n")))
 	}
 	c.put(q.adu)
