@@ -132,3 +132,48 @@ func TestKeptResultsAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// A client that has changed something is not told what it has read before.
+func TestAWriteOutdatesTheReadsThatAreKept(t *testing.T) {
+	inPlant(t, func(r *Route) { patient(r); r.Backends[0].Window = 4 }, func(w *world, d *peer) {
+		c := w.client()
+		c.frame("1 03 0001 0001") // its result is kept
+		id := d.asked("03 0001 0001")
+		c.gets("1 83 05")
+		d.frame(id + " 03 02 0000")
+		c.frame("2 03 0001 0002") // this one's is still to come
+		late := d.asked("03 0001 0002")
+		c.gets("2 83 05")
+		c.frame("3 06 0001 0007")
+		id = d.asked("06 0001 0007")
+		d.frame(id + " 06 0001 0007")
+		c.gets("3 06 0001 0007")
+		d.frame(late + " 03 04 0000 0000")
+		c.frame("4 03 0001 0001")
+		id = d.asked("03 0001 0001")
+		d.frame(id + " 03 02 0007")
+		c.gets("4 03 02 0007")
+		c.frame("5 03 0001 0002")
+		id = d.asked("03 0001 0002")
+		d.frame(id + " 03 04 0007 0000")
+		c.gets("5 03 04 0007 0000")
+	})
+}
+
+// What is kept of a write outlives another one: to ask for it again must not carry it out again.
+func TestAWriteOutdatesNoWrite(t *testing.T) {
+	inPlant(t, patient, func(w *world, d *peer) {
+		c := w.client()
+		for i, pdu := range []string{"06 0001 0007", "06 0002 0008"} {
+			c.frame(fmt.Sprintf("%d %s", i, pdu))
+			id := d.asked(pdu)
+			c.gets(fmt.Sprintf("%d 86 05", i))
+			d.frame(id + " " + pdu)
+		}
+		c.frame("5 06 0001 0007")
+		c.gets("5 06 0001 0007")
+		c.frame("6 06 0002 0008")
+		c.gets("6 06 0002 0008")
+		d.silent()
+	})
+}

@@ -285,3 +285,29 @@ func TestARefusedRangeIsForgottenAfterAWhile(t *testing.T) {
 		b.gets("3 03 02 0002")
 	})
 }
+
+// A backend that does not read takes what its buffer has room for; the rest leaves when it reads, or its time is over.
+func TestADispatchWithoutRoom(t *testing.T) {
+	inWorld(t, func(r *Route) {
+		r.Backends[0].Window, r.Backends[0].InFlight, r.Limits.InFlight = 400, 400, 400
+		r.Limits.Tunnel = 4 << 10
+		r.Timeouts.Queue, r.Timeouts.Answer = time.Minute, time.Hour
+	}, func(w *world) {
+		b, c := w.backend(), w.client()
+		text := strings.Repeat("x", 900)
+		go func() { // the client is held when nothing has room any more
+			for i := range 200 {
+				_, _ = fmt.Fprintf(c.conn, "Q %d %s\n", i, text)
+			}
+		}()
+		time.Sleep(time.Second)
+		for i := range 200 {
+			ticket, got := b.request()
+			if got != text {
+				t.Fatalf("request %d has %d bytes", i, len(got))
+			}
+			b.send("A " + ticket + " y")
+			c.expect(fmt.Sprintf("A %d y", i))
+		}
+	})
+}
