@@ -131,7 +131,11 @@ func TestAFailedWriteEndsTheConnection(t *testing.T) {
 func TestP10ABulkSenderDoesNotStarveTheOthers(t *testing.T) {
 	b := newBench(t, ShardConfig{})
 	biggest, total := 0, 0
+	begun := make(chan struct{})
 	_, bulk := b.open(1, &fake{data: func(_ *Owner, p []byte) int {
+		if total == 0 {
+			close(begun)
+		}
 		biggest = max(biggest, len(p))
 		total += len(p)
 		return len(p)
@@ -147,6 +151,7 @@ func TestP10ABulkSenderDoesNotStarveTheOthers(t *testing.T) {
 		}
 	}()
 	_, far := b.open(100, echo{})
+	await(t, begun)
 	for range 200 {
 		write(t, far, "ping")
 		read(t, far, 4)
