@@ -80,9 +80,9 @@ func (s *story) tell(ctx context.Context) error {
 	return s.failed
 }
 
-func (s *story) collide(context.Context) error {
+func (s *story) collide(ctx context.Context) error {
 	orders := []string{"A-1", "B-2", "C-3"}
-	if err := s.ask(func(i int) string { return request(1, "order.place", place(orders[i], 10*(i+1))) }); err != nil {
+	if err := s.ask(ctx, func(i int) string { return request(1, "order.place", place(orders[i], 10*(i+1))) }); err != nil {
 		return err
 	}
 	var all []heard
@@ -209,14 +209,15 @@ func (s *story) wait(ctx context.Context) error {
 	if err := s.until(ctx, func() bool { return s.counters().Late == 1 }); err != nil {
 		return fmt.Errorf("the late answer did not come: %w", err)
 	}
+	s.checks++
 	s.said("backend", "sent", "its answer after all")
 	s.said("gateway", "dropped", "it: late 1, and nobody got it")
 	return nil
 }
 
-func (s *story) again(context.Context) error {
+func (s *story) again(ctx context.Context) error {
 	text := func(c *client) string { return fmt.Sprintf(`["from %s"]`, c.name) }
-	if err := s.ask(func(i int) string { return request(2, "echo", text(s.clients[i])) }); err != nil {
+	if err := s.ask(ctx, func(i int) string { return request(2, "echo", text(s.clients[i])) }); err != nil {
 		return err
 	}
 	for _, c := range s.clients {
@@ -249,10 +250,15 @@ func (s *story) count(context.Context) error {
 	)
 }
 
-// ask has every client send what text says, one right after the other.
-func (s *story) ask(text func(i int) string) error {
+// ask has every client send what text says, one right after the other, each when the one before is on its way.
+func (s *story) ask(ctx context.Context, text func(i int) string) error {
 	for i, c := range s.clients {
+		before := s.counters().Forwarded
 		if err := s.send(c, text(i)); err != nil {
+			return err
+		}
+		// The next one is behind it, however busy the machine is: the story is the same each time.
+		if err := s.until(ctx, func() bool { return s.counters().Forwarded > before }); err != nil {
 			return err
 		}
 	}
@@ -327,7 +333,7 @@ func (s *story) counters() gateway.Counters { return s.g.Snapshot().Routes[0].Co
 func (s *story) until(ctx context.Context, so func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !so() {
 		select {
@@ -336,7 +342,6 @@ func (s *story) until(ctx context.Context, so func() bool) error {
 			return ctx.Err()
 		}
 	}
-	s.checks++
 	return nil
 }
 
