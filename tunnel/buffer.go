@@ -113,16 +113,19 @@ func (b *buffer) reserve(n int, from *VConn, ended func() bool) (ok bool, err er
 	}
 }
 
-// spend puts p in the place of as many bytes that were reserved.
-func (b *buffer) spend(p []byte) error {
+// spend puts p in the place of n bytes that were reserved, as many or more.
+func (b *buffer) spend(p []byte, n int) (easing, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.err != nil {
-		return b.err
+		return easing{}, b.err
 	}
-	b.reserved -= len(p)
+	b.reserved -= n
 	b.add(p)
-	return nil
+	if n == len(p) {
+		return easing{}, nil
+	}
+	return b.eased(), nil
 }
 
 // release gives n reserved bytes back.
@@ -385,7 +388,7 @@ func (b *buffer) append(p []byte) {
 		b.tail.n += n
 		p = p[n:]
 	}
-	if b.cursors(func(*cursor) {}) == 0 {
+	if b.first.gone && b.cursors(func(*cursor) {}) == 0 {
 		b.passed() // nobody reads
 	}
 }
@@ -415,9 +418,15 @@ func (b *buffer) grow(n int) {
 
 // passed counts anew what the slowest cursor has passed, and gives the last block back if that is all.
 func (b *buffer) passed() {
-	slow := b.head
-	b.cursors(func(c *cursor) { slow = min(slow, c.pos) })
-	b.slow = slow
+	b.slow = b.head
+	if !b.first.gone {
+		b.slow = b.first.pos
+	}
+	for _, c := range b.more {
+		if !c.gone {
+			b.slow = min(b.slow, c.pos)
+		}
+	}
 	if b.slow < b.head-int64(b.piped()) || b.tail == nil {
 		return
 	}

@@ -231,11 +231,16 @@ func TestBufferModel(t *testing.T) {
 			},
 			"spend": func(t *rapid.T) {
 				p := some(rapid.IntRange(0, reserved).Draw(t, "n"))
-				if err := b.spend(p); err != nil {
+				n := rapid.IntRange(len(p), reserved).Draw(t, "with what is given back")
+				e, err := b.spend(p, n)
+				if err != nil {
 					t.Fatal(err)
 				}
-				reserved -= len(p)
+				reserved -= n
 				stream = append(stream, p...)
+				if n > len(p) {
+					eased(e)
+				}
 			},
 			"release": func(t *rapid.T) {
 				n := rapid.IntRange(0, reserved).Draw(t, "n")

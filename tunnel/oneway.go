@@ -56,11 +56,24 @@ func (r *Reservation) Put(p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
-	if err := r.to.out.spend(p); err != nil {
+	if _, err := r.to.out.spend(p, len(p)); err != nil {
 		return err
 	}
 	r.n -= len(p)
 	return nil
+}
+
+// PutLast is Put of the last, and Release in one, unless it fails.
+func (r *Reservation) PutLast(p []byte) error {
+	if len(p) > r.n {
+		return ErrTooLong
+	}
+	e, err := r.to.out.spend(p, r.n)
+	if err == nil {
+		r.n = 0
+	}
+	e.send(r.to)
+	return err
 }
 
 // Len returns how many bytes may still be put.

@@ -153,6 +153,27 @@ func TestReservationHoldsItsRoomUntilItIsPutOrReleased(t *testing.T) {
 	vc.out.quit(&vc.out.first)
 }
 
+func TestPutLastGivesTheRestOfTheReservationBack(t *testing.T) {
+	vc := newVConn(t) // of 100 bytes
+	way := NewOneWay(vc)
+	r, _ := way.Reserve(&vc.own, 60)
+	if err := r.PutLast(make([]byte, 61)); err != ErrTooLong || r.Len() != 60 {
+		t.Errorf("longer than reserved: got %v, %d left", err, r.Len())
+	}
+	if err := r.PutLast(make([]byte, 50)); err != nil || r.Len() != 0 {
+		t.Errorf("PutLast: %v, %d left", err, r.Len())
+	}
+	if err := put(vc, make([]byte, 50)); err != nil {
+		t.Errorf("what was given back: %v", err)
+	}
+	r, _ = way.Reserve(&vc.own, 0)
+	vc.out.end(errCause)
+	if err := r.PutLast(nil); err != errCause {
+		t.Errorf("after the end: got %v", err)
+	}
+	vc.out.quit(&vc.out.first)
+}
+
 func TestWhoWaitsIsReenabledWhenTheOneWayEnds(t *testing.T) {
 	for name, end := range map[string]func(*OneWay){
 		"End":   func(w *OneWay) { w.End() },
