@@ -66,7 +66,7 @@ func newBackend(u *upstream, conn net.Conn, n int, o *owns) *Backend {
 	}
 	b.ledger = NewLedger(r.mode, tickets, r.timeouts.Answer)
 	if r.matching != nil {
-		b.matcher = matcher{codec: r.matching, route: r}
+		b.matcher = matcher{codec: r.matching}
 		b.ledger.matcher = &b.matcher
 	}
 	b.vc, b.own = b.w.shard.New(fmt.Sprintf("%s/%s#%d", r.conf.Name, u.conf.Name, n), conn, r.limits.Tunnel, b)
@@ -269,7 +269,7 @@ func (b *Backend) hasLeft(to int64) bool {
 
 // take asks the Ledger whose result m is.
 func (b *Backend) take(m *protocol.Message, final bool) (*exchange, verdict) {
-	now := time.Now()
+	now := b.own.Now()
 	b.matcher.m = m
 	switch {
 	case b.up.conf.Serial:

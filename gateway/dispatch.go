@@ -240,7 +240,7 @@ func (d *dispatch) leave(i int, now time.Time) bool {
 	}
 	x, p := e.x, d.party(i, now)
 	if p != nil && p.apart {
-		p.body, _ = b.up.merging.AppendRead(nil, p.whole, nil) // if it fails encode does too
+		p.expect = d.expect(p.whole)
 	}
 	// An answer may come as soon as the Ledger has x, asked for or not: whoever takes x finds all of it.
 	x.lane, x.party, x.from, x.to = e.lane, p, b.put, b.put+1
@@ -276,6 +276,17 @@ func (d *dispatch) leave(i int, now time.Time) bool {
 	b.arm()
 	b.up.tx.Add(1)
 	return true
+}
+
+// expect is what the answer to a read of r is held against. If it cannot be encoded it does not leave either.
+func (d *dispatch) expect(r protocol.Range) uint64 {
+	u := d.b.up
+	body, err := u.merging.AppendRead(d.frame[:0], r, nil)
+	d.frame = body[:0]
+	if err != nil || u.codec.DecodeBody(protocol.FromClient, body, &d.req) != nil {
+		return 0
+	}
+	return d.req.Expect
 }
 
 // left counts a frame of lane out.

@@ -22,9 +22,10 @@ type exchange struct {
 	hash    uint64      // of id
 	began   time.Time
 
-	bind  protocol.Bind
-	holds time.Duration // how much longer than others it may take
-	parts bool          // after it the client needs no connection of its own any more
+	expect uint64 // of its answer (see protocol.Message)
+	bind   protocol.Bind
+	holds  time.Duration // how much longer than others it may take
+	parts  bool          // after it the client needs no connection of its own any more
 
 	lane  uint32
 	party *party // with whom it has left in one frame
@@ -61,7 +62,7 @@ var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 func newExchange(s *Session, m *protocol.Message, g *gather, now time.Time) *exchange {
 	x := exchanges.Get().(*exchange)
 	x.session, x.gather, x.began = s, g, now
-	x.bind, x.holds, x.parts = m.Bind, m.Holds, m.Bind == protocol.Alone || m.Bind == protocol.Parting
+	x.expect, x.bind, x.holds, x.parts = m.Expect, m.Bind, m.Holds, m.Bind == protocol.Alone || m.Bind == protocol.Parting
 	x.state = exchangeMachine.step(received, verify)
 	x.id = append(x.id[:0], m.ID...)
 	x.head = append(x.head[:0], m.Head...)
@@ -92,4 +93,9 @@ func (x *exchange) fire(e event) { x.state = exchangeMachine.step(x.state, e) }
 
 var seed = maphash.MakeSeed()
 
-func hashID(id protocol.ID) uint64 { return maphash.Bytes(seed, id) }
+func hashID(id protocol.ID) uint64 {
+	if len(id) == 0 {
+		return 0 // it is in no table
+	}
+	return maphash.Bytes(seed, id)
+}

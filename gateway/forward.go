@@ -13,7 +13,7 @@ import (
 // used up, and given back whatever happens. An error of Ledger.add, or of encoding m,
 // leaves x to the caller; after nil x is whoever's who answers it. If m is a head, start
 // has what follows carried.
-func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel.Reservation, start func(head []byte)) error {
+func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel.Reservation, now time.Time, start func(head []byte)) error {
 	if b.dispatch != nil && start == nil {
 		return b.admit(x, m, room)
 	}
@@ -25,7 +25,7 @@ func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel
 	}
 	// Its end is not known before it is encoded, nor by then if it waits for others.
 	x.from, x.to, x.lane = b.put, b.put+1, m.Lane
-	ticket, err := b.ledger.add(x, m.ID, time.Now())
+	ticket, err := b.ledger.add(x, m.ID, now)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (b *Backend) forward(w *worker, m *protocol.Message, id protocol.ID, room *
 	}
 	b.put += int64(len(frame))
 	// It fails only if the connection has ended, and then End tells the client.
-	_ = room.Put(frame)
+	_ = room.PutLast(frame)
 	return nil
 }
 

@@ -13,22 +13,19 @@ var errForeign = errors.New("the backend's answer names a request that it does n
 // Ledger calls it, with its lock held; what it holds belongs to the Backend.
 type matcher struct {
 	codec protocol.Matching
-	route *route
-	req   protocol.Message
 	m     *protocol.Message // the answer
 }
 
 // judge decides about x, which is nil if nothing is open. Final is what the answer has been taken for.
 func (t *matcher) judge(x *exchange, final bool) (bool, verdict) {
-	var req *protocol.Message
+	expect := uint64(0)
 	if x != nil {
-		req = x.request(t.route.codec, &t.req)
+		expect = x.expect
 		if p := x.party; p != nil && p.apart { // what was sent is no client's
-			req.Reset()
-			_ = t.route.codec.DecodeBody(protocol.FromClient, p.body, req)
+			expect = p.expect
 		}
 	}
-	switch t.codec.Match(req, t.m) {
+	switch t.codec.Match(expect, x != nil, t.m) {
 	case protocol.Unasked:
 		return false, unasked
 	case protocol.Foreign:

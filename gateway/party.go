@@ -22,7 +22,7 @@ type MergeConfig struct {
 type party struct {
 	whole   protocol.Range
 	apart   bool // the ranges differ
-	body    []byte
+	expect  uint64 // of the frame, if they do (see protocol.Message)
 	members []member // the first is the one whose ticket it is
 }
 

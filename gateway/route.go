@@ -81,7 +81,7 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 	r.closing = r.wait.On && traits.Wait == protocol.Closing
 	r.merging, _ = r.codec.(protocol.Merging)
 	r.matching, _ = r.codec.(protocol.Matching)
-	r.ordered, r.keep = traits.Ordered, traits.Echo || traits.Joins || r.closing || r.matching != nil
+	r.ordered, r.keep = traits.Ordered, traits.Echo || traits.Joins || r.closing
 	for i := range conf.Backends {
 		b := conf.Backends[i].withDefaults(&conf)
 		r.keep = r.keep || b.dispatches()

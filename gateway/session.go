@@ -155,13 +155,13 @@ func (s *Session) watch(own *tunnel.Owner, whole, blocked bool, left int) {
 	switch {
 	case s.skip > 0:
 		if whole || s.due.IsZero() {
-			s.due = time.Now().Add(s.route.timeouts.Body)
+			s.due = own.Now().Add(s.route.timeouts.Body)
 			own.Wake(s.due)
 		}
 	case left == 0 || blocked || s.state == closed:
 		s.due = time.Time{}
 	case whole || s.due.IsZero():
-		s.due = time.Now().Add(s.route.timeouts.Frame)
+		s.due = own.Now().Add(s.route.timeouts.Frame)
 		own.Wake(s.due)
 	}
 }
@@ -338,7 +338,7 @@ func (s *Session) accept(own *tunnel.Owner, m *protocol.Message, g *gather) (boo
 // pass is accept of a request that goes to one backend.
 func (s *Session) pass(own *tunnel.Owner, m *protocol.Message, g *gather) (bool, *protocol.Notice) {
 	r := s.route
-	now := time.Now()
+	now := own.Now()
 	until := now.Add(r.timeouts.Queue)
 	for {
 		if n := s.overdue(now); n != nil {
@@ -455,7 +455,7 @@ func (s *Session) send(own *tunnel.Owner, b *Backend, m *protocol.Message, g *ga
 			}
 		}()
 	}
-	if err := b.send(s.w, x, m, room, s.starter(own, b, m)); err != nil {
+	if err := b.send(s.w, x, m, room, now, s.starter(own, b, m)); err != nil {
 		return false, err
 	}
 	sent = true

@@ -245,9 +245,10 @@ type Remembering interface {
 
 // Matching is a Codec of messages that show more of what they belong to than an ID or their order: the second key.
 type Matching interface {
-	// Match judges m, a Response or Push that has come for req by ID, key or order. Req is nil if nothing is open. It may set
-	// m.More, m.Kind, and m.Memo, that of the backend's connection.
-	Match(req, m *Message) Match
+	// Match judges m, a Response or Push that has come for a request by ID, key or order. Expect is what Decode has set in
+	// Message.Expect of that; open is false if there is none. It may set m.More, m.Kind, and m.Memo, that of the backend's
+	// connection.
+	Match(expect uint64, open bool, m *Message) Match
 }
 
 // Match is what a Matching says of an answer.

@@ -38,6 +38,11 @@ type Message struct {
 	// units behind a Modbus gateway. 0 in protocols without.
 	Lane uint32
 
+	// Expect is what the codec wants to know of a Request when its answer comes (see Matching). It is the codec's own.
+	Expect uint64
+
+	// Code is for the codec alone: its number of the operation, 0 for none.
+	Code int32
 	// Spans is for the codec alone: where in Body the parts are that it found.
 	Spans []Span
 	// Scratch is for the codec alone: bytes that it had to write, such as an unescaped

@@ -1,6 +1,7 @@
 package modbus
 
 import (
+	"encoding/binary"
 	"strconv"
 
 	"github.com/sallyport/sallyport/protocol"
@@ -178,29 +179,38 @@ func checkAnswer(body []byte) error {
 
 // Match holds the unit, the function and the shape of an answer against the request: the echo of what was written, and as
 // much data as was asked for.
-func (c *Codec) Match(req, m *protocol.Message) protocol.Match {
-	if req == nil || m.Body[6] != req.Body[6] || m.Body[7]&0x7f != req.Body[7] {
+func (c *Codec) Match(expect uint64, open bool, m *protocol.Message) protocol.Match {
+	var q [8]byte // unit, function and what follows it
+	binary.BigEndian.PutUint64(q[:], expect)
+	if !open || m.Body[6] != q[0] || m.Body[7]&0x7f != q[1] {
 		return protocol.Foreign
 	}
 	if m.Failed {
 		return protocol.Answers
 	}
-	q, p := pdu(req.Body), pdu(m.Body)
-	ok := true
-	switch s := functions[q[0]].shape; s {
+	p, ok := pdu(m.Body)[1:], true
+	switch s := functions[q[1]].shape; s {
 	case readBits, readRegs:
-		ok = int(p[1]) == dataLength(s, be(q[3:]))
+		ok = int(p[0]) == dataLength(s, be(q[4:]))
 	case readWrite:
-		ok = int(p[1]) == 2*be(q[3:])
+		ok = int(p[0]) == 2*be(q[4:])
 	case writeBit, writeReg, mask:
-		ok = string(p) == string(q)
+		ok = string(p) == string(q[2:2+len(p)])
 	case writeBits, writeRegs:
-		ok = string(p[1:5]) == string(q[1:5])
+		ok = string(p[:4]) == string(q[2:6])
 	case device:
-		ok = len(p) > 1 && p[1] == q[1]
+		ok = len(p) > 0 && p[0] == q[2]
 	}
 	if !ok {
 		return protocol.Foreign
 	}
 	return protocol.Answers
+}
+
+// expected is what Match wants to know of a request: unit, function, and the six bytes behind it, which hold all that an
+// answer repeats or is measured by.
+func expected(frame []byte) uint64 {
+	var q [8]byte
+	copy(q[:], frame[6:])
+	return binary.BigEndian.Uint64(q[:])
 }

@@ -114,6 +114,7 @@ func (c *Codec) Decode(dir protocol.Direction, frame []byte, m *protocol.Message
 		return checkAnswer(frame)
 	}
 	m.Kind = protocol.Request
+	m.Expect = expected(frame)
 	if frame[6] == 0 && c.opts.Unit0 == "refuse" {
 		return malformed(protocol.BadContent, "mbap.unit", 6, "unit", "a unit from 1 on", "0, which is a broadcast on a serial line")
 	}

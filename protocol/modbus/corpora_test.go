@@ -113,7 +113,7 @@ func TestCorpusCapture(t *testing.T) {
 				t.Errorf("answer % x: %v", f, err)
 				continue
 			}
-			if req := open[string(m.ID)]; req == nil || c.Match(req, m) != protocol.Answers {
+			if req := open[string(m.ID)]; req == nil || c.Match(req.Expect, true, m) != protocol.Answers {
 				t.Errorf("answer % x does not fit its request", f)
 			}
 			answers++

@@ -74,7 +74,7 @@ func TestWhatIsPushedToAClientOfVersionTwo(t *testing.T) {
 		if err := c.Decode(protocol.FromBackend, []byte(body), m); err != nil {
 			t.Fatal(err)
 		}
-		if got := c.Match(nil, m); got != protocol.Unasked {
+		if got := c.Match(0, false, m); got != protocol.Unasked {
 			t.Errorf("%q: got %v", body, got)
 		}
 		out, _ := c.AppendWithID(c.OpenFrame(nil, m.Head), m, nil)
@@ -104,10 +104,9 @@ func TestMatch(t *testing.T) {
 	memo := uint64(0)
 	match := func(request, answer, want string) {
 		t.Helper()
-		var req *protocol.Message
+		var req protocol.Message
 		if request != "" {
-			req = new(protocol.Message)
-			if err := c.Decode(protocol.FromClient, []byte(cmd(strings.Fields(request)...)), req); err != nil {
+			if err := c.Decode(protocol.FromClient, []byte(cmd(strings.Fields(request)...)), &req); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -115,7 +114,7 @@ func TestMatch(t *testing.T) {
 		if err := c.Decode(protocol.FromBackend, []byte(answer), &m); err != nil {
 			t.Fatal(err)
 		}
-		got := map[protocol.Match]string{protocol.Answers: "answer", protocol.Unasked: "pushed", protocol.Foreign: "foreign"}[c.Match(req, &m)]
+		got := map[protocol.Match]string{protocol.Answers: "answer", protocol.Unasked: "pushed", protocol.Foreign: "foreign"}[c.Match(req.Expect, request != "", &m)]
 		if m.More {
 			got += ", more"
 		}
@@ -164,7 +163,7 @@ func TestFaultB15NothingIsTakenForNewsWhereNobodyListens(t *testing.T) {
 			if err := c.Decode(protocol.FromBackend, []byte(answer), m); err != nil {
 				t.Fatal(err)
 			}
-			if got := c.Match(req, m); got != protocol.Answers || m.Kind != protocol.Response {
+			if got := c.Match(req.Expect, true, m); got != protocol.Answers || m.Kind != protocol.Response {
 				t.Errorf("%q: got %v, a %v, want that it answers", answer, got, m.Kind)
 			}
 			*m, req = protocol.Message{Memo: m.Memo}, &protocol.Message{Name: []byte("LRANGE")}

@@ -35,7 +35,9 @@ func (c *Codec) Decode(dir protocol.Direction, body []byte, m *protocol.Message)
 	if dir == protocol.FromBackend {
 		return c.answer(body, m)
 	}
-	return c.request(body, m)
+	err := c.request(body, m)
+	m.Expect = expect(m)
+	return err
 }
 
 // answer reads what a backend has sent, as far as it decides whose it is.

@@ -9,6 +9,7 @@ import (
 // command is what the table knows of a command, or of one part of a command that has several, such as CONFIG GET.
 type command struct {
 	name              string
+	code              int32 // by which it is known, from 1
 	lower             string
 	arity             int   // of words, its name included; negative: at least as many
 	first, last, step int   // of its keys, by number of the word; last counts from the end if it is negative; first 0: none
@@ -62,6 +63,7 @@ func parseTable(text string) map[string]*command {
 			c.read(i, word)
 		}
 		all[name] = c
+		c.code = int32(len(all))
 	}
 	return all
 }
@@ -128,6 +130,15 @@ func (c *command) cannot(to place) string {
 		return "waits, and others would wait with it: it can be alone, own or refused"
 	}
 	return ""
+}
+
+// special reports whether bind has something to say of c by its name.
+func (c *command) special() bool {
+	switch c.name {
+	case "MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH", "CLIENT TRACKING", "RESET", "SELECT", "CLIENT REPLY", "HELLO", "QUIT":
+		return true
+	}
+	return family(c.name)
 }
 
 // keyed reports whether there is a request without a key that has c for its command only by mistake.

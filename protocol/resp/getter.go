@@ -30,7 +30,7 @@ func (c *Codec) Getter(path string) (protocol.Getter, error) {
 	case "nkeys":
 		return func(m *protocol.Message) (protocol.Value, bool) {
 			n := 0
-			if cmd := c.commands[string(m.Name)]; cmd != nil && m.Dir == protocol.FromClient {
+			if cmd := c.command(m); cmd != nil && m.Dir == protocol.FromClient {
 				c.keyWords(m, cmd, func(int) { n++ })
 			}
 			return number(n, m)
@@ -67,7 +67,7 @@ func (c *Codec) Getter(path string) (protocol.Getter, error) {
 		return c.argument(n), nil
 	}
 	return func(m *protocol.Message) (v protocol.Value, ok bool) {
-		cmd := c.commands[string(m.Name)]
+		cmd := c.command(m)
 		if cmd == nil || m.Dir != protocol.FromClient {
 			return v, false
 		}

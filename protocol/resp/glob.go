@@ -1,5 +1,27 @@
 package resp
 
+import "strings"
+
+// pattern is what a key must match.
+type pattern struct {
+	text   string
+	begins bool // text is how it begins, and anything may follow
+}
+
+func newPattern(text string) pattern {
+	if begin, ok := strings.CutSuffix(text, "*"); ok && !strings.ContainsAny(begin, `*?[\`) {
+		return pattern{begin, true}
+	}
+	return pattern{text, false}
+}
+
+func (p pattern) matches(key []byte) bool {
+	if p.begins {
+		return len(key) >= len(p.text) && string(key[:len(p.text)]) == p.text
+	}
+	return glob(p.text, key)
+}
+
 // glob reports whether key matches pattern: * stands for any bytes, ? for one, [abc], [a-z] and [^a] for one of these or
 // for another one, and \ takes the next byte as it is. Its time is at most the product of the two lengths.
 func glob(pattern string, key []byte) bool {

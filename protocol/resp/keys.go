@@ -78,7 +78,7 @@ func (c *Codec) roams(m *protocol.Message, cmd *command) (roams bool) {
 // Keys appends of each key what decides where it lies: what stands in its first braces, if something does, so that a client
 // can keep keys together (as in the specification of Redis Cluster), or all of it.
 func (c *Codec) Keys(m *protocol.Message, keys [][]byte) ([][]byte, bool) {
-	cmd := c.commands[string(m.Name)]
+	cmd := c.command(m)
 	if cmd == nil {
 		return keys, true
 	}
@@ -99,13 +99,13 @@ func tag(key []byte) []byte {
 
 // Divides reports whether m is MGET, MSET, DEL, UNLINK, EXISTS or TOUCH.
 func (c *Codec) Divides(m *protocol.Message) bool {
-	cmd := c.commands[string(m.Name)]
+	cmd := c.command(m)
 	return cmd != nil && cmd.join != joinNot
 }
 
 // AppendPart appends the same command with the keys of one part, and with their values.
 func (c *Codec) AppendPart(dst []byte, m *protocol.Message, owner []int, part int) ([]byte, error) {
-	cmd := c.commands[string(m.Name)]
+	cmd := c.command(m)
 	if cmd == nil || len(m.Spans) < 1+len(owner)*cmd.step {
 		return dst, errors.New("resp: this command cannot be divided")
 	}
@@ -130,7 +130,7 @@ func (c *Codec) AppendPart(dst []byte, m *protocol.Message, owner []int, part in
 // Join makes one answer of those of the parts. MGET: the values in the order of the keys, where a part has failed its
 // error for each of its keys. The others: the sum, or OK, or the first error.
 func (c *Codec) Join(dst []byte, m *protocol.Message, owner []int, answers [][]byte) ([]byte, error) {
-	cmd := c.commands[string(m.Name)]
+	cmd := c.command(m)
 	if cmd == nil {
 		return dst, errors.New("resp: this command cannot be divided")
 	}
@@ -205,14 +205,14 @@ func joinLists(dst []byte, owner []int, answers [][]byte) ([]byte, error) {
 
 // Police holds m against the commands and keys that may pass.
 func (c *Codec) Police(m *protocol.Message) *protocol.Refusal {
-	cmd := c.commands[string(m.Name)]
-	if c.allowed != nil && !c.allowed[string(m.Name)] || cmd != nil && cmd.place == refused {
+	k := &c.known[m.Code]
+	if !k.may {
 		return &refusedCommand
 	}
-	if len(c.keys) == 0 {
+	if len(k.rules) == 0 {
 		return nil
 	}
-	return c.policeKeys(m, cmd)
+	return c.policeKeys(m, k)
 }
 
 var refusedCommand = protocol.Refusal{Class: protocol.Denied, Cause: protocol.Forbidden,
@@ -220,22 +220,23 @@ var refusedCommand = protocol.Refusal{Class: protocol.Denied, Cause: protocol.Fo
 
 // policeKeys has each key match one of the rules for its command, if there are any. A command that can be about keys that
 // it does not name passes only a rule that is about this command expressly. Cmd is nil for one that is not in the table.
-func (c *Codec) policeKeys(m *protocol.Message, cmd *command) *protocol.Refusal {
-	about, express, observed := false, false, true
-	for i := range c.keys {
-		rule := &c.keys[i]
-		if rule.commands == nil || cmd != nil && rule.commands[cmd.name] {
-			about, observed = true, observed && rule.observe
-			express = express || rule.commands != nil
-		}
-	}
-	if !about {
-		return nil
-	}
+func (c *Codec) policeKeys(m *protocol.Message, k *known) *protocol.Refusal {
 	bad, n := -1, 0
-	if cmd != nil {
+	switch cmd := k.command; {
+	case cmd == nil:
+	case cmd.first > 0 && cmd.numkeys == 0 && !cmd.streams && cmd.options == 0: // most: no function is called for each
+		last, step := cmd.last, max(cmd.step, 1)
+		if last < 0 {
+			last += len(m.Spans)
+		}
+		for i := cmd.first; i <= last && i < len(m.Spans); i += step {
+			if n++; bad < 0 && !k.admits(m.Spans[i].In(m.Body)) {
+				bad = n
+			}
+		}
+	default:
 		c.keyWords(m, cmd, func(i int) {
-			if n++; bad < 0 && !c.admits(cmd, m.Spans[i].In(m.Body)) {
+			if n++; bad < 0 && !k.admits(m.Spans[i].In(m.Body)) {
 				bad = n
 			}
 		})
@@ -244,19 +245,18 @@ func (c *Codec) policeKeys(m *protocol.Message, cmd *command) *protocol.Refusal 
 	switch {
 	case bad >= 0:
 		r.Path = "key." + strconv.Itoa(bad)
-	case !express && (cmd == nil || c.roams(m, cmd)), n == 0 && cmd.keyed():
+	case !k.express && (k.command == nil || c.roams(m, k.command)), n == 0 && k.command != nil && k.keyed():
 		r.Path, r.Want = "cmd", "a command that names every key it is about"
 	default:
 		return nil
 	}
-	return &protocol.Refusal{Class: protocol.Denied, Cause: protocol.Forbidden, Observed: observed, Reasons: []protocol.Reason{r}}
+	return &protocol.Refusal{Class: protocol.Denied, Cause: protocol.Forbidden, Observed: k.observed, Reasons: []protocol.Reason{r}}
 }
 
-// admits reports whether one of the rules for cmd lets key pass.
-func (c *Codec) admits(cmd *command, key []byte) bool {
-	for i := range c.keys {
-		rule := &c.keys[i]
-		if (rule.commands == nil || rule.commands[cmd.name]) && glob(rule.pattern, key) {
+// admits reports whether one of the rules lets key pass.
+func (k *known) admits(key []byte) bool {
+	for _, rule := range k.rules {
+		if rule.pattern.matches(key) {
 			return true
 		}
 	}

@@ -1,7 +1,8 @@
 package resp
 
 import (
-	"bytes"
+	"slices"
+	"strings"
 
 	"github.com/sallyport/sallyport/protocol"
 )
@@ -14,16 +15,46 @@ const (
 	memoAnswered        = 32 // shift
 )
 
+// What Expect holds of a request: which of the subscriptions it is, that its client speaks version 2, and how many words
+// follow its name.
+const (
+	expectFamily = 7
+	expectTwo    = 1 << 3
+	expectWords  = 32 // shift
+)
+
+// subscriptions are the commands that have an answer for each channel, by their number in Expect. In small letters they are
+// what the answers begin with.
+var subscriptions = [...]string{1: "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"}
+
+// expect returns what Match wants to know of m, a request.
+func expect(m *protocol.Message) (e uint64) {
+	if len(m.Head) > 0 && m.Head[0] == headTwo {
+		e = expectTwo
+	}
+	if n := len(m.Name); n >= len("SUBSCRIBE") && n <= len("PUNSUBSCRIBE") {
+		for i, name := range subscriptions {
+			if string(m.Name) == name {
+				e |= uint64(i) | uint64(len(m.Spans)-1)<<expectWords
+			}
+		}
+	}
+	return e
+}
+
+func family(name string) bool { return slices.Contains(subscriptions[1:], name) }
+
 // Match tells the answers to a subscription, of which there is one for each channel, and what is pushed, from all others.
-func (c *Codec) Match(req, m *protocol.Message) protocol.Match {
+func (c *Codec) Match(expect uint64, _ bool, m *protocol.Message) protocol.Match {
 	listens := m.Memo&(memoSub|memoShard) != 0
-	subscribes := req != nil && family(req.Name)
+	asked := subscriptions[expect&expectFamily]
+	subscribes := asked != ""
 	var word []byte
 	if subscribes || listens || m.Kind == protocol.Push {
 		word = confirmation(m)
 	}
 	confirms := word != nil
-	subscribes = subscribes && bytes.EqualFold(word, req.Name)
+	subscribes = subscribes && strings.EqualFold(string(word), asked)
 	switch {
 	case m.Kind == protocol.Push && !(confirms && subscribes), confirms && !subscribes:
 		m.Kind = protocol.Push
@@ -36,7 +67,7 @@ func (c *Codec) Match(req, m *protocol.Message) protocol.Match {
 		return protocol.Unasked
 	}
 	m.Memo &^= memoTwo
-	if req != nil && len(req.Head) > 0 && req.Head[0] == headTwo {
+	if expect&expectTwo != 0 {
 		m.Memo |= memoTwo
 	}
 	if !confirms {
@@ -44,7 +75,7 @@ func (c *Codec) Match(req, m *protocol.Message) protocol.Match {
 		return protocol.Answers
 	}
 	m.Kind = protocol.Response
-	if m.Memo>>memoAnswered+1 < uint64(len(req.Spans)-1) {
+	if m.Memo>>memoAnswered+1 < expect>>expectWords {
 		m.Memo += 1 << memoAnswered
 		m.More = true
 	} else {
@@ -78,12 +109,4 @@ func confirmation(m *protocol.Message) []byte {
 		m.Memo &^= bit
 	}
 	return word
-}
-
-func family(name []byte) bool {
-	switch string(name) {
-	case "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE":
-		return true
-	}
-	return false
 }

@@ -11,7 +11,7 @@ import (
 func (c *Codec) AppendNotice(dst []byte, req *protocol.Message, n *protocol.Notice) ([]byte, error) {
 	var cmd *command
 	if req != nil {
-		cmd = c.commands[string(req.Name)]
+		cmd = c.command(req)
 	}
 	dst = append(dst, '-')
 	switch n.Class {

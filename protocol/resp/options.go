@@ -41,13 +41,15 @@ type Codec struct {
 	commands map[string]*command
 	allowed  map[string]bool // nil: all
 	keys     []keyRule
+	known    []known // by code
+	lookup   lookup
 	greeting []byte
 	greets   []string // what each part of the greeting is
 }
 
 type keyRule struct {
 	commands map[string]bool // nil: all
-	pattern  string
+	pattern  pattern
 	observe  bool
 }
 
@@ -111,11 +113,12 @@ func New(o Options, limits protocol.Limits) (*Codec, error) {
 		if k.Pattern == "" {
 			bad("keys[%d].pattern: there must be one", i)
 		}
-		c.keys = append(c.keys, keyRule{c.named(fmt.Sprintf("keys[%d].commands", i), k.Commands, bad), k.Pattern, k.Observe})
+		c.keys = append(c.keys, keyRule{c.named(fmt.Sprintf("keys[%d].commands", i), k.Commands, bad), newPattern(k.Pattern), k.Observe})
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	c.index()
 	c.greet()
 	return c, nil
 }

@@ -76,6 +76,15 @@ func malformed(cause protocol.Cause, r protocol.Reason) error {
 
 // arguments notes where the words of a request stand.
 func (c *Codec) arguments(body []byte, m *protocol.Message) error {
+	m.Spans = m.Spans[:0]
+	if c.quickArguments(body, m) {
+		return nil
+	}
+	return c.slowArguments(body, m)
+}
+
+// slowArguments is arguments for any array, with an error for what may not be.
+func (c *Codec) slowArguments(body []byte, m *protocol.Message) error {
 	s := splitter{codec: c, data: body}
 	line, end, err := s.line(maxNumber)
 	if err != nil || end == 0 {
@@ -193,6 +202,11 @@ func appendBulk[T []byte | string](dst []byte, p T) []byte {
 // name finds the command that m is, and gives m its name in capitals.
 func (c *Codec) name(m *protocol.Message) *command {
 	first := m.Spans[0].In(m.Body)
+	if code := c.lookup.find(first); code > 0 && !c.known[code].container {
+		k := &c.known[code]
+		m.Name, m.Code = k.word, code
+		return k.command
+	}
 	at := len(m.Scratch)
 	if len(m.Body) == 0 || at == 0 || &m.Body[0] != &m.Scratch[0] {
 		m.Scratch, at = m.Scratch[:0], 0 // nothing of it is in use
@@ -204,16 +218,21 @@ func (c *Codec) name(m *protocol.Message) *command {
 	m.Scratch = appendUpper(m.Scratch, first)
 	m.Name = m.Scratch[at:]
 	cmd := c.commands[string(m.Name)]
-	if cmd == nil || !cmd.container || len(m.Spans) < 2 {
+	if cmd == nil {
+		return nil
+	}
+	if !cmd.container || len(m.Spans) < 2 {
+		m.Code = cmd.code
 		return cmd
 	}
 	if sub := m.Spans[1].In(m.Body); len(sub) <= 64 {
 		m.Scratch = appendUpper(append(m.Scratch, ' '), sub)
 		if part := c.commands[string(m.Scratch[at:])]; part != nil {
-			m.Name = m.Scratch[at:]
+			m.Name, m.Code = m.Scratch[at:], part.code
 			return part
 		}
 		if cmd.place == refused || string(m.Scratch[at+len(m.Name)+1:]) == "HELP" {
+			m.Code = cmd.code
 			return cmd
 		}
 	}
@@ -233,6 +252,9 @@ func appendUpper(dst, word []byte) []byte {
 // bind decides over which connection m goes, and what is to be remembered after it. Cmd is nil for a command that is not
 // in the table.
 func (c *Codec) bind(m *protocol.Message, cmd *command) error {
+	if m.Memo == 0 && m.Code > 0 && c.known[m.Code].plain {
+		return nil
+	}
 	before := m.Memo & memoBound
 	if c.opts.Version == 3 {
 		m.Head = c.head(m, cmd)
@@ -428,7 +450,7 @@ func (c *Codec) hello(m *protocol.Message) error {
 	if err := c.arguments(m.Body, m); err != nil {
 		return err
 	}
-	m.Name = c.word(m, 0)
+	m.Name, m.Code = c.word(m, 0), c.commands["AUTH"].code
 	m.Head = helloTwo
 	if m.Memo&memoThree != 0 {
 		m.Head = helloThree

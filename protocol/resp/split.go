@@ -27,6 +27,11 @@ func (c *Codec) Split(data []byte, atEOF bool, r *protocol.Resume) (int, []byte,
 	if len(data) == 0 {
 		return 0, nil, nil
 	}
+	if r.State == stateBegin {
+		if n := c.quick(data); n > 0 {
+			return n, data[:n], nil
+		}
+	}
 	s := splitter{codec: c, data: data, open: 1}
 	if r.State == stateBegin {
 		if !typed(data[0]) {
