@@ -21,10 +21,17 @@ type door struct {
 
 	draining atomic.Bool // set under mu
 
-	mu     sync.Mutex
-	guests map[guest]string // host by client
-	hosts  map[string]int   // connections by address
-	empty  chan struct{}    // closed when draining and the last guest has left
+	mu      sync.Mutex
+	guests  map[guest]stay
+	hosts   map[string]int // connections by address
+	empty   chan struct{}  // closed when draining and the last guest has left
+	aborted error          // why everyone is to end now
+}
+
+// stay is what the door knows of a client that is in.
+type stay struct {
+	host    string
+	settled bool // it has a connection, and can be drained and aborted
 }
 
 // guest is a client that is in.
@@ -38,7 +45,7 @@ type guest interface {
 // build makes the door of a route. It is called once.
 func (d *door) build(conf *Route, l Limits, log *logrus.Entry) {
 	d.name, d.most, d.perPeer = conf.Name, l.Connections, l.ConnectionsPerPeer
-	d.guests, d.hosts, d.empty = map[guest]string{}, map[string]int{}, make(chan struct{})
+	d.guests, d.hosts, d.empty = map[guest]stay{}, map[string]int{}, make(chan struct{})
 	if log != nil {
 		d.logger = log.WithField("route", conf.Name)
 	}
@@ -101,7 +108,7 @@ func (d *door) accept(ctx context.Context, admit func(net.Conn)) {
 }
 
 // enter counts g in, who comes from peer. It returns the limit that it would exceed, and false.
-// Peer is empty if it is not known yet, and meet then tells.
+// Peer is empty if it is not known yet, and meet then tells. Once g has its connection it settles.
 func (d *door) enter(g guest, peer string) (limit, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -112,6 +119,25 @@ func (d *door) enter(g guest, peer string) (limit, bool) {
 		return limitPerPeer, false
 	}
 	return 0, true
+}
+
+// settle has g, who is in, drained and aborted with all others from now on, and at once if the others were by now.
+func (d *door) settle(g guest) {
+	d.mu.Lock()
+	s, in := d.guests[g]
+	if in {
+		s.settled = true
+		d.guests[g] = s
+	}
+	aborted := d.aborted
+	d.mu.Unlock()
+	switch {
+	case !in:
+	case aborted != nil:
+		g.abort(aborted)
+	case d.draining.Load():
+		g.drain()
+	}
 }
 
 // meet counts g, who is in, for peer. It is false if too many have come from there.
@@ -129,7 +155,9 @@ func (d *door) countHost(g guest, host string) bool {
 		}
 		d.hosts[host]++
 	}
-	d.guests[g] = host
+	s := d.guests[g]
+	s.host = host
+	d.guests[g] = s
 	return true
 }
 
@@ -137,13 +165,13 @@ func (d *door) countHost(g guest, host string) bool {
 func (d *door) forget(g guest) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	host, in := d.guests[g]
+	s, in := d.guests[g]
 	if !in {
 		return false
 	}
 	delete(d.guests, g)
-	if d.hosts[host]--; d.hosts[host] <= 0 {
-		delete(d.hosts, host)
+	if d.hosts[s.host]--; d.hosts[s.host] <= 0 {
+		delete(d.hosts, s.host)
 	}
 	if d.draining.Load() && len(d.guests) == 0 {
 		close(d.empty)
@@ -159,24 +187,30 @@ func (d *door) drain() {
 		close(d.empty)
 	}
 	d.mu.Unlock()
-	for _, g := range d.all() {
+	for _, g := range d.all(true) {
 		g.drain()
 	}
 }
 
 // abort has every guest that is left end now.
 func (d *door) abort(cause error) {
-	for _, g := range d.all() {
+	d.mu.Lock()
+	d.aborted = cause
+	d.mu.Unlock()
+	for _, g := range d.all(true) {
 		g.abort(cause)
 	}
 }
 
-func (d *door) all() []guest {
+// all returns who is in, or only those who have settled.
+func (d *door) all(settled bool) []guest {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	all := make([]guest, 0, len(d.guests))
-	for g := range d.guests {
-		all = append(all, g)
+	for g, s := range d.guests {
+		if s.settled || !settled {
+			all = append(all, g)
+		}
 	}
 	return all
 }

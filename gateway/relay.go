@@ -95,6 +95,7 @@ func (r *relay) admit(conn net.Conn) {
 	} else {
 		c.dial()
 	}
+	r.settle(c)
 	vc.Reenable()
 }
 

@@ -107,7 +107,7 @@ func (r *relay) counts() *RelayCounters {
 	sum := r.sum
 	c := &RelayCounters{Accepted: sum.accepted, Refused: map[string]uint64{}, Ended: map[string]uint64{},
 		Observed: r.rules.observed.Load(), Warned: r.rules.warned.Load()}
-	for _, g := range r.all() {
+	for _, g := range r.all(false) {
 		g := g.(*relayed)
 		if g.summed {
 			continue

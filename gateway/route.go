@@ -157,7 +157,7 @@ func (r *route) admit(conn net.Conn) {
 	if r.timeouts.Idle > 0 {
 		own.SetIdle(r.timeouts.Idle)
 	}
-	r.ready(s)
+	r.settle(s)
 	s.vc.Reenable()
 }
 
@@ -170,13 +170,6 @@ func lightest(workers []*worker) *worker {
 		}
 	}
 	return best
-}
-
-// ready tells a Session that came while the route was being drained.
-func (r *route) ready(s *Session) {
-	if r.draining.Load() {
-		s.drainDesk()
-	}
 }
 
 // leave counts s out.
