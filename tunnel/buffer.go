@@ -235,6 +235,13 @@ func (b *buffer) left(c *cursor) int64 {
 	return max(c.pos, c.tried)
 }
 
+// over returns how many bytes have left over c. A write that was begun before the end may still be.
+func (b *buffer) over(c *cursor) int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return c.pos
+}
+
 // wrote is advance and unpin: the write is over, and n bytes of it have left.
 func (b *buffer) wrote(c *cursor, n int) easing {
 	b.mu.Lock()

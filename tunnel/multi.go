@@ -101,7 +101,7 @@ func (t *OneWayMulti) Results() []TargetResult {
 		x := &t.fan.targets[i]
 		list[i].Err = x.err
 		if x.at != nil {
-			list[i].Bytes = x.at.pos
+			list[i].Bytes = t.fan.buf.over(x.at)
 		}
 	}
 	return list
