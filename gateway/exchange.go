@@ -14,12 +14,18 @@ import (
 // the backend connection that has it. The lock of the client's VConn guards it; its
 // place in a Ledger is guarded by that Ledger.
 type exchange struct {
+	course
+	id    protocol.ID // the client's, byte for byte
+	head  []byte      // what the client's framing wants back
+	body  []byte      // the request's body, kept only for a codec whose notices echo it
+	reply []byte      // the final answer, while the client must hear another one first
+}
+
+// course is of an exchange all that ends with it. The rest is memory that the next one uses again.
+type course struct {
 	session *Session // never changes
 	state   state
-	id      protocol.ID // the client's, byte for byte
-	head    []byte      // what the client's framing wants back
-	body    []byte      // the request's body, kept only for a codec whose notices echo it
-	hash    uint64      // of id
+	hash    uint64 // of id
 	began   time.Time
 
 	expect uint64 // of its answer (see protocol.Message)
@@ -36,9 +42,8 @@ type exchange struct {
 	void   bool    // its client has given it up, and its answer is nobody's
 	parked *parked // its client has heard that it is to ask again
 
-	heard bool   // a wait notice was sent
-	reply []byte // the final answer, while the client must hear another one first
-	done  bool   // reply is there
+	heard bool // a wait notice was sent
+	done  bool // reply is there, whole
 
 	prev, next *exchange // on the desk, in the order of arrival
 	same       *exchange // on the desk, the next with the same hash
@@ -75,7 +80,8 @@ func newExchange(s *Session, m *protocol.Message, g *gather, now time.Time) *exc
 
 // free gives x back. Nothing may know it any more.
 func (x *exchange) free() {
-	*x = exchange{id: x.id[:0], head: x.head[:0], body: x.body[:0], reply: x.reply[:0]}
+	x.course = course{}
+	x.id, x.head, x.body, x.reply = x.id[:0], x.head[:0], x.body[:0], x.reply[:0]
 	exchanges.Put(x)
 }
 

@@ -125,10 +125,11 @@ func (l *Ledger) add(x *exchange, key protocol.ID, now time.Time) (ticket uint64
 		return 0, errLedgerFull
 	}
 	s := &l.slots[i]
-	s.x, s.state, s.deadline = x, slotOpen, now.Add(l.timeout).Add(x.holds)
+	wait := l.timeout + x.holds
 	if x.holds < 0 {
-		s.deadline = now.Add(ages)
+		wait = ages
 	}
+	s.x, s.state, s.deadline = x, slotOpen, now.Add(wait)
 	s.ticket = l.ticket(i, s.generation)
 	if l.mode == protocol.Key {
 		s.key = string(key)

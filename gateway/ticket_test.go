@@ -39,7 +39,7 @@ func TestFaultB08AnAnsweredTicketRests(t *testing.T) {
 func TestFaultB21PartsExtendTheDeadlineUpToACap(t *testing.T) {
 	l := NewLedger(protocol.Rewrite, 1<<53, time.Second)
 	now := time.Now()
-	x := &exchange{began: now}
+	x := &exchange{course: course{began: now}}
 	ticket, _ := l.add(x, nil, now)
 	end := now.Add(2 * time.Second)
 	for _, step := range []struct{ at, want time.Duration }{
@@ -152,7 +152,8 @@ func TestTakeOnlyIsForOneFrame(t *testing.T) {
 	if got := l.takeOnly(nil); len(got) != 0 {
 		t.Errorf("got %d of none", len(got))
 	}
-	a, b, c := &exchange{from: 1}, &exchange{from: 1}, &exchange{from: 9}
+	from := func(n int64) *exchange { return &exchange{course: course{from: n}} }
+	a, b, c := from(1), from(1), from(9)
 	_, _ = l.add(a, nil, now)
 	_, _ = l.add(b, nil, now)
 	last, _ := l.add(c, nil, now)

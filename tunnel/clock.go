@@ -78,9 +78,14 @@ func (s *Shard) elapsed() int64 { return int64(time.Since(s.base)) }
 // now returns the time of the turn.
 func (s *Shard) now() int64 {
 	if s.timeOf != s.count {
-		s.timeOf, s.time = s.count, s.elapsed()
+		s.setTime(s.elapsed())
 	}
 	return s.time
+}
+
+func (s *Shard) setTime(now int64) {
+	s.timeOf, s.time = s.count, now
+	s.clock = s.base.Add(time.Duration(now))
 }
 
 // remind puts c where its next time belongs. An entry that is too early is left: it is put right when it is due.
@@ -159,7 +164,7 @@ func (s *Shard) expire() {
 	s.alarm.Store(false)
 	s.armed = 0
 	now := s.elapsed()
-	s.timeOf, s.time = s.count, now
+	s.setTime(now)
 	for len(s.clocks) > 0 && s.clocks[0].at <= now {
 		c := heap.Pop(&s.clocks).(*clock)
 		s.due = append(s.due, c)

@@ -14,7 +14,8 @@ func (o *Owner) VConn() *VConn { return o.vc }
 // Now returns the time of the turn: the clock is read once for all calls in it.
 func (o *Owner) Now() time.Time {
 	s := o.vc.shard
-	return s.base.Add(time.Duration(s.now()))
+	s.now()
+	return s.clock
 }
 
 // Pause stops Data and End, and the reading, until the next Reenable. One that comes while the pausing call still runs

@@ -308,34 +308,7 @@ func (p *poll) writev(fd int) (int, error) {
 }
 
 func vectored(call uintptr, fd int, iov []syscall.Iovec) (int, error) {
-	for {
-		n, _, errno := syscall.Syscall(call, uintptr(fd), uintptr(unsafe.Pointer(&iov[0])), uintptr(len(iov)))
-		switch errno {
-		case 0:
-			return int(n), nil
-		case syscall.EINTR:
-		default:
-			return 0, errno
-		}
-	}
-}
-
-func readSocket(fd int, p []byte) (int, error) {
-	for {
-		n, err := syscall.Read(fd, p)
-		if err != syscall.EINTR {
-			return max(n, 0), err
-		}
-	}
-}
-
-func writeSocket(fd int, p []byte) (int, error) {
-	for {
-		n, err := syscall.Write(fd, p)
-		if err != syscall.EINTR {
-			return max(n, 0), err
-		}
-	}
+	return transfer(call, fd, unsafe.Pointer(&iov[0]), len(iov))
 }
 
 // takeSocket takes the descriptor of a plain stream socket out of conn, which is closed. If it cannot, conn is as it was.

@@ -61,8 +61,9 @@ type Shard struct {
 	roused   []roused
 	joint    []byte // where what a pump read is joined with what was kept
 	timer    *time.Timer
-	armed    int64 // for when the timer is set; 0: it is not
-	time     int64 // of the turn timeOf
+	armed    int64     // for when the timer is set; 0: it is not
+	time     int64     // of the turn timeOf
+	clock    time.Time // the same
 	timeOf   uint32
 	poll     *poll          // nil until the first connection under poll
 	pumps    sync.WaitGroup // goroutines of the connections under pump
