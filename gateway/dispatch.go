@@ -21,6 +21,7 @@ type dispatch struct {
 	lanes lanes
 	timer *time.Timer
 	over  []refusedErrand // are told when the lock is given back
+	spare []*errand       // are used again
 	req   protocol.Message
 	frame []byte
 	id    []byte
@@ -89,7 +90,8 @@ func (b *Backend) admit(x *exchange, m *protocol.Message, room *tunnel.Reservati
 		if b.up.route.mode == protocol.Key && (b.ledger.knows(m.ID) || d.named(m.ID)) {
 			return errKeyOpen
 		}
-		e := &errand{x: x, lane: m.Lane, since: now}
+		e := d.errand(m.Lane, now)
+		e.x = x
 		if c := b.up.merging; c != nil {
 			e.what, e.read = c.Range(m)
 		}
@@ -105,10 +107,33 @@ func (b *Backend) admitOneWay(m *protocol.Message, room *tunnel.Reservation) err
 	return b.dispatched(func(d *dispatch) error {
 		body, err := b.up.codec.AppendWithID(nil, m, nil)
 		if err == nil {
-			d.queue = append(d.queue, &errand{body: body, lane: m.Lane, since: time.Now()})
+			e := d.errand(m.Lane, time.Now())
+			e.body = body
+			d.queue = append(d.queue, e)
 		}
 		return err
 	})
+}
+
+// maxSpare is how many errands a dispatch keeps.
+const maxSpare = 64
+
+func (d *dispatch) errand(lane uint32, since time.Time) *errand {
+	if n := len(d.spare); n > 0 {
+		e := d.spare[n-1]
+		d.spare = d.spare[:n-1]
+		e.lane, e.since = lane, since
+		return e
+	}
+	return &errand{lane: lane, since: since}
+}
+
+// recycle takes e, which nobody knows any more.
+func (d *dispatch) recycle(e *errand) {
+	if len(d.spare) < maxSpare {
+		*e = errand{}
+		d.spare = append(d.spare, e)
+	}
 }
 
 // named reports whether a request under key waits.
@@ -271,8 +296,8 @@ func (d *dispatch) leave(i int, now time.Time) bool {
 	if p != nil {
 		b.up.route.counters.merged.Add(uint64(len(p.members)))
 	}
-	d.remove(i, p)
 	d.left(e.lane)
+	d.remove(i, p)
 	b.arm()
 	b.up.tx.Add(1)
 	return true
@@ -308,6 +333,7 @@ func (d *dispatch) leaveOneWay(i int) bool {
 		return false // Room, or End, calls again
 	}
 	d.queue = append(d.queue[:i], d.queue[i+1:]...)
+	d.recycle(e)
 	d.sent++
 	b.up.tx.Add(1)
 	return true
@@ -346,13 +372,15 @@ func (b *Backend) putFrame(frame []byte) error {
 	return nil
 }
 
-// remove takes errand i and the members of p out of the queue.
+// remove takes errand i and the members of p out of the queue, for good.
 func (d *dispatch) remove(i int, p *party) {
 	first := d.queue[i]
 	kept := d.queue[:0]
 	for _, e := range d.queue {
 		if e != first && (p == nil || !p.has(e.x)) {
 			kept = append(kept, e)
+		} else {
+			d.recycle(e)
 		}
 	}
 	clear(d.queue[len(kept):])

@@ -16,7 +16,7 @@ type LaneConfig struct {
 
 // lanes are those of a backend connection that something is out on, or that have failed. The Backend's sendMu guards them.
 type lanes struct {
-	by      map[uint32]*lane
+	by      map[uint32]lane
 	blocked []uint32 // while something is picked
 }
 
@@ -36,9 +36,8 @@ const (
 
 // may says whether a frame of lane n may leave.
 func (l *lanes) may(n uint32, conf *LaneConfig, now time.Time) laneVerdict {
-	lane := l.by[n]
-	switch {
-	case lane == nil:
+	switch lane, ok := l.by[n]; {
+	case !ok:
 		return laneFree
 	case lane.failed >= conf.Failures && now.Before(lane.until):
 		return laneRests
@@ -60,26 +59,18 @@ func (l *lanes) rest(conf *LaneConfig, now time.Time) bool {
 
 // left counts a frame of lane n out.
 func (l *lanes) left(n uint32) {
-	lane := l.by[n]
-	if lane == nil {
-		lane = l.make(n)
-	}
-	lane.out++
-}
-
-func (l *lanes) make(n uint32) *lane {
 	if l.by == nil {
-		l.by = map[uint32]*lane{}
+		l.by = map[uint32]lane{}
 	}
-	lane := &lane{}
+	lane := l.by[n]
+	lane.out++
 	l.by[n] = lane
-	return lane
 }
 
 // finished counts it in again: it was answered, or its time was over.
 func (l *lanes) finished(n uint32, answered bool, conf *LaneConfig, now time.Time) {
-	lane := l.by[n]
-	if lane == nil {
+	lane, ok := l.by[n]
+	if !ok {
 		return
 	}
 	lane.out--
@@ -90,7 +81,9 @@ func (l *lanes) finished(n uint32, answered bool, conf *LaneConfig, now time.Tim
 	}
 	if lane.out == 0 && lane.failed == 0 {
 		delete(l.by, n)
+		return
 	}
+	l.by[n] = lane
 }
 
 func (l *lanes) block(n uint32) { l.blocked = append(l.blocked, n) }
