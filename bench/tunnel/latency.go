@@ -8,10 +8,12 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/sallyport/sallyport/bench/internal/rig"
 )
 
 // latency times exchanges of one byte, one after the other, while a bulk stream goes the same way.
-func latency(p *proxy, o *options) ([]float64, error) {
+func latency(p *rig.Proxy, o *options) ([]float64, error) {
 	bulk, err := ask(p, 'S', math.MaxInt64)
 	if err != nil {
 		return nil, err
@@ -32,11 +34,11 @@ func latency(p *proxy, o *options) ([]float64, error) {
 		return nil, err
 	}
 	slices.Sort(took)
-	return []float64{microseconds(quantile(took, 0.5)), microseconds(quantile(took, 0.99))}, nil
+	return []float64{rig.Microseconds(rig.Quantile(took, 0.5)), rig.Microseconds(rig.Quantile(took, 0.99))}, nil
 }
 
 // pingPong returns how long each exchange took.
-func pingPong(p *proxy, long time.Duration) ([]time.Duration, error) {
+func pingPong(p *rig.Proxy, long time.Duration) ([]time.Duration, error) {
 	conn, err := open(p) // connecting is not timed
 	if err != nil {
 		return nil, err
@@ -53,10 +55,3 @@ func pingPong(p *proxy, long time.Duration) ([]time.Duration, error) {
 	}
 	return took, nil
 }
-
-// quantile returns the smallest value of sorted, which is not empty, that a share q of it does not exceed.
-func quantile(sorted []time.Duration, q float64) time.Duration {
-	return sorted[max(0, int(math.Ceil(q*float64(len(sorted))))-1)]
-}
-
-func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }

@@ -10,37 +10,31 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sallyport/sallyport/bench/internal/rig"
 )
 
 // load is one thing that is measured.
 type load struct {
 	name    string
-	figures []figure
-	run     func(p *proxy, o *options) ([]float64, error) // a value for each figure
+	figures []rig.Figure
+	run     func(p *rig.Proxy, o *options) ([]float64, error) // a value for each figure
 }
 
-// figure is what a load says.
-type figure struct {
-	name  string
-	unit  string
-	lower bool // is better
-	proxy bool // it is about the proxy: there is none without one
-}
-
-var throughput = []figure{{name: "throughput", unit: "GiB/s"}, {name: "processor time", unit: "s/GiB", lower: true, proxy: true}}
+var throughput = []rig.Figure{{Name: "throughput", Unit: "GiB/s"}, {Name: "processor time", Unit: "s/GiB", Lower: true, Proxy: true}}
 
 var loads = []load{
-	{"bulk, client to server", throughput, func(p *proxy, o *options) ([]float64, error) { return bulk(p, 'S', 1, o.size) }},
-	{"bulk, server to client", throughput, func(p *proxy, o *options) ([]float64, error) { return bulk(p, 'G', 1, o.size) }},
-	{"64 streams", throughput, func(p *proxy, o *options) ([]float64, error) { return bulk(p, 'S', 64, o.size) }},
-	{"connect, 64 bytes each way, close", []figure{{name: "rate", unit: "1/s"}, {name: "processor time", unit: "us each", lower: true, proxy: true}}, connects},
-	{"one byte and back beside a bulk stream", []figure{{name: "median", unit: "us", lower: true}, {name: "99 of 100 within", unit: "us", lower: true}}, latency},
-	{"idle connections", []figure{{name: "resident memory", unit: "bytes each", lower: true, proxy: true}}, idle},
+	{"bulk, client to server", throughput, func(p *rig.Proxy, o *options) ([]float64, error) { return bulk(p, 'S', 1, o.size) }},
+	{"bulk, server to client", throughput, func(p *rig.Proxy, o *options) ([]float64, error) { return bulk(p, 'G', 1, o.size) }},
+	{"64 streams", throughput, func(p *rig.Proxy, o *options) ([]float64, error) { return bulk(p, 'S', 64, o.size) }},
+	{"connect, 64 bytes each way, close", []rig.Figure{{Name: "rate", Unit: "1/s"}, {Name: "processor time", Unit: "us each", Lower: true, Proxy: true}}, connects},
+	{"one byte and back beside a bulk stream", []rig.Figure{{Name: "median", Unit: "us", Lower: true}, {Name: "99 of 100 within", Unit: "us", Lower: true}}, latency},
+	{"idle connections", []rig.Figure{{Name: "resident memory", Unit: "bytes each", Lower: true, Proxy: true}}, idle},
 }
 
 // ask connects and says what for.
-func ask(p *proxy, what byte, n int64) (*net.TCPConn, error) {
-	conn, err := net.Dial("tcp", p.address)
+func ask(p *rig.Proxy, what byte, n int64) (*net.TCPConn, error) {
+	conn, err := net.Dial("tcp", p.Address)
 	if err != nil {
 		return nil, err
 	}
@@ -52,9 +46,9 @@ func ask(p *proxy, what byte, n int64) (*net.TCPConn, error) {
 }
 
 // bulk moves size bytes over so many connections.
-func bulk(p *proxy, what byte, streams int, size int64) ([]float64, error) {
+func bulk(p *rig.Proxy, what byte, streams int, size int64) ([]float64, error) {
 	each := size / int64(streams)
-	before, began := p.used(), time.Now()
+	before, began := p.Used(), time.Now()
 	errs := make(chan error, streams)
 	for range streams {
 		go func() { errs <- stream(p, what, each) }()
@@ -63,12 +57,12 @@ func bulk(p *proxy, what byte, streams int, size int64) ([]float64, error) {
 	for range streams {
 		err = errors.Join(err, <-errs)
 	}
-	took, cpu := time.Since(began), p.used().cpu-before.cpu
+	took, cpu := time.Since(began), p.Used().CPU-before.CPU
 	gib := float64(each*int64(streams)) / (1 << 30)
 	return []float64{gib / took.Seconds(), cpu.Seconds() / gib}, err
 }
 
-func stream(p *proxy, what byte, n int64) error {
+func stream(p *rig.Proxy, what byte, n int64) error {
 	conn, err := ask(p, what, n)
 	if err != nil {
 		return err
@@ -85,8 +79,8 @@ func stream(p *proxy, what byte, n int64) error {
 }
 
 // connects makes connections, one after the other on each of 32 goroutines.
-func connects(p *proxy, o *options) ([]float64, error) {
-	before, began := p.used(), time.Now()
+func connects(p *rig.Proxy, o *options) ([]float64, error) {
+	before, began := p.Used(), time.Now()
 	var n atomic.Int64
 	var wg sync.WaitGroup
 	errs := make(chan error, 32)
@@ -102,7 +96,7 @@ func connects(p *proxy, o *options) ([]float64, error) {
 		})
 	}
 	wg.Wait()
-	took, cpu := time.Since(began), p.used().cpu-before.cpu
+	took, cpu := time.Since(began), p.Used().CPU-before.CPU
 	select {
 	case err := <-errs:
 		return nil, err
@@ -111,7 +105,7 @@ func connects(p *proxy, o *options) ([]float64, error) {
 	return []float64{float64(n.Load()) / took.Seconds(), float64(cpu.Microseconds()) / float64(n.Load())}, nil
 }
 
-func exchange(p *proxy) error {
+func exchange(p *rig.Proxy) error {
 	conn, err := open(p)
 	if err != nil {
 		return err
@@ -121,7 +115,7 @@ func exchange(p *proxy) error {
 }
 
 // open connects and has 64 bytes go there and back.
-func open(p *proxy) (*net.TCPConn, error) {
+func open(p *rig.Proxy) (*net.TCPConn, error) {
 	conn, err := ask(p, 'E', 0)
 	if err != nil {
 		return nil, err
@@ -147,15 +141,15 @@ const (
 	atRest  = 15 * time.Second
 )
 
-func idle(p *proxy, o *options) ([]float64, error) {
-	if p.cmd == nil {
+func idle(p *rig.Proxy, o *options) ([]float64, error) {
+	if !p.Runs() {
 		return []float64{0}, nil
 	}
-	if err := p.restart(); err != nil {
+	if err := p.Restart(); err != nil {
 		return nil, err
 	}
 	time.Sleep(settled)
-	before := p.used()
+	before := p.Used()
 	conns := make([]*net.TCPConn, 0, o.idle)
 	defer func() {
 		for _, c := range conns {
@@ -171,5 +165,5 @@ func idle(p *proxy, o *options) ([]float64, error) {
 		conns = append(conns, conn)
 	}
 	time.Sleep(atRest)
-	return []float64{float64(p.used().resident-before.resident) / float64(o.idle)}, nil
+	return []float64{float64(p.Used().Resident-before.Resident) / float64(o.idle)}, nil
 }

@@ -15,10 +15,10 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/sallyport/sallyport/bench/internal/rig"
 )
 
 func main() {
@@ -66,7 +66,7 @@ func run(ctx context.Context) error {
 	}
 	o.size = int64(gib * (1 << 30))
 
-	if most := (raiseLimit() - spare) / 2; o.idle > most {
+	if most := (rig.RaiseLimit() - spare) / 2; o.idle > most {
 		fmt.Fprintf(os.Stderr, "%d idle connections in place of %d: a process may have no more descriptors (ulimit -Hn)\n", most, o.idle)
 		o.idle = most
 	}
@@ -80,75 +80,43 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer server.stop()
-	var proxies []*proxy
-	for _, make := range []func(dir, backend string, o *options) (*proxy, error){direct, haproxy, nginx, sallyport} {
+	var proxies []*rig.Proxy
+	for _, make := range []func(dir, backend string, o *options) (*rig.Proxy, error){direct, haproxy, nginx, sallyport} {
 		p, err := make(dir, server.address, &o)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "left out:", err)
 			continue
 		}
-		if err := p.start(ctx); err != nil {
+		if err := p.Start(ctx); err != nil {
 			return err
 		}
-		defer p.stop()
+		defer p.Stop()
 		proxies = append(proxies, p)
 	}
-	results := newResults(proxies)
+	results := &rig.Results{Proxies: proxies}
 	for round := range o.rounds {
 		for _, l := range loads {
 			if !strings.HasPrefix(l.name, o.only) {
 				continue
 			}
-			for _, p := range turn(proxies, round) {
+			for _, p := range rig.Turn(proxies, round) {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				if err := results.add(l, p, &o); err != nil {
-					return fmt.Errorf("%s through %s: %w", l.name, p.name, err)
+				values, err := l.run(p, &o)
+				if err != nil {
+					return fmt.Errorf("%s through %s: %w", l.name, p.Name, err)
 				}
+				results.Add(l.name, l.figures, p, values)
 			}
 		}
 		fmt.Fprintf(os.Stderr, "round %d of %d is done\n", round+1, o.rounds)
 	}
 	var text bytes.Buffer
-	results.write(&text, &o)
+	report(&text, results, &o)
 	fmt.Print(text.String())
 	if o.out == "" {
 		return nil
 	}
-	return writeSection(o.out, congestion(), text.Bytes())
-}
-
-// turn is the order of a round: each begins with another proxy, so that none always has the same one before it.
-func turn(proxies []*proxy, round int) []*proxy {
-	first := round % len(proxies)
-	return slices.Concat(proxies[first:], proxies[:first])
-}
-
-// sectionMarks stand around the section of a congestion control: what was measured under one says nothing of another.
-func sectionMarks(control string) (start, end string) {
-	return "<!-- tunnel, " + control + " -->\n", "<!-- /tunnel, " + control + " -->\n"
-}
-
-// writeSection puts text in the place of the file's section, or at its end.
-func writeSection(path, control string, text []byte) error {
-	old, err := os.ReadFile(path)
-	if err != nil && !os.IsNotExist(err) {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(path, replaceSection(old, control, text), 0o644)
-}
-
-func replaceSection(old []byte, control string, text []byte) []byte {
-	sectionStart, sectionEnd := sectionMarks(control)
-	section := append(append([]byte(sectionStart), text...), sectionEnd...)
-	before, rest, found := bytes.Cut(old, []byte(sectionStart))
-	if !found {
-		return append(old, section...)
-	}
-	_, after, _ := bytes.Cut(rest, []byte(sectionEnd))
-	return append(append(append([]byte{}, before...), section...), after...)
+	return rig.WriteSection(o.out, "tunnel, "+rig.Congestion(), text.Bytes())
 }

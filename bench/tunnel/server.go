@@ -13,6 +13,9 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
+	"unsafe"
+
+	"github.com/sallyport/sallyport/bench/internal/rig"
 )
 
 // The server is a process of its own, so that its time is not counted as a proxy's. A connection begins with a byte
@@ -25,7 +28,7 @@ const serverCommand = "server-of-the-benchmark"
 
 // serve runs the server until its input ends, which ends the process, and returns why it cannot. It prints its address.
 func serve(out io.Writer) error {
-	_ = raiseLimit()
+	_ = rig.RaiseLimit()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -150,4 +153,14 @@ func startServer(ctx context.Context) (*server, error) {
 func (s *server) stop() {
 	_ = s.in.Close()
 	_ = s.cmd.Wait()
+}
+
+// recvTruncated takes up to n bytes off a socket and drops them in the kernel (MSG_TRUNC, tcp(7)).
+func recvTruncated(fd int, buf []byte, n int) (int, error) {
+	k, _, errno := syscall.Syscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(n),
+		syscall.MSG_TRUNC|syscall.MSG_DONTWAIT, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(k), nil
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package rig
 
 import (
 	"bytes"
@@ -11,21 +11,10 @@ import (
 	"strings"
 	"syscall"
 	"time"
-	"unsafe"
 )
 
-// recvTruncated takes up to n bytes off a socket and drops them in the kernel (MSG_TRUNC, tcp(7)).
-func recvTruncated(fd int, buf []byte, n int) (int, error) {
-	k, _, errno := syscall.Syscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(n),
-		syscall.MSG_TRUNC|syscall.MSG_DONTWAIT, 0, 0)
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(k), nil
-}
-
-// raiseLimit allows as many descriptors as the system lets it, and returns how many.
-func raiseLimit() int {
+// RaiseLimit allows as many descriptors as the system lets it, and returns how many.
+func RaiseLimit() int {
 	var l syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l) == nil {
 		l.Cur = l.Max
@@ -34,22 +23,22 @@ func raiseLimit() int {
 	return int(min(l.Cur, 1<<20))
 }
 
-// usage is what a process and its children have used.
-type usage struct {
-	cpu      time.Duration
-	resident int64 // bytes
+// Usage is what a process and its children have used.
+type Usage struct {
+	CPU      time.Duration
+	Resident int64 // bytes
 }
 
-// used adds up pid and all processes below it.
-func used(pid int) (u usage) {
+// UsedBy adds up pid and all processes below it.
+func UsedBy(pid int) (u Usage) {
 	for _, p := range family(pid) {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p))
 		if err != nil {
 			continue
 		}
-		u.cpu += cpuTime(stat)
+		u.CPU += cpuTime(stat)
 		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p))
-		u.resident += resident(status)
+		u.Resident += resident(status)
 	}
 	return u
 }
@@ -90,4 +79,29 @@ func family(pid int) []int {
 		}
 	}
 	return list
+}
+
+// Kernel names the system.
+func Kernel() string {
+	var u syscall.Utsname
+	if syscall.Uname(&u) != nil {
+		return "Linux"
+	}
+	text := []byte{}
+	for _, c := range u.Release {
+		if c == 0 {
+			break
+		}
+		text = append(text, byte(c))
+	}
+	return "Linux " + string(text)
+}
+
+// Congestion is how TCP decides what it may send. What a bulk stream costs depends on it, several times over.
+func Congestion() string {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/tcp_congestion_control")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(text))
 }

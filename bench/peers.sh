@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 #
-# Installs what the relay is compared with (Debian and its kin), and shows the versions.
+# Installs what sallyport is compared with (Debian and its kin), and shows the versions.
 #
-#   bench/tunnel/peers.sh && go run ./bench/tunnel
+#   bench/peers.sh && go run ./bench/tunnel
 
 set -euo pipefail
 
@@ -10,6 +10,9 @@ main() {
   local missing=()
   installed haproxy || missing+=(haproxy)
   installed nginx || missing+=(nginx)
+  installed nutcracker || missing+=(nutcracker)
+  installed redis-server || missing+=(redis-server)
+  installed redis-benchmark || missing+=(redis-tools)
   [[ -e /usr/lib/nginx/modules/ngx_stream_module.so ]] || missing+=(libnginx-mod-stream)
   if [[ ${#missing[@]} -gt 0 ]]; then
     install "${missing[@]}"
@@ -17,6 +20,8 @@ main() {
   PATH=$PATH:/usr/sbin
   haproxy -v | head -n 1
   nginx -v
+  nutcracker -V
+  redis-server --version
 }
 
 # Daemons may be outside of a user's path.
@@ -34,7 +39,7 @@ install() {
   apt-get install -y -qq "$@"
   local service
   for service in "$@"; do
-    [[ $service != libnginx-mod-stream ]] || continue
+    [[ $service != libnginx-mod-stream && $service != redis-tools ]] || continue
     if [[ -d /run/systemd/system ]]; then
       systemctl disable --now "$service"
     else

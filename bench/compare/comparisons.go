@@ -1,0 +1,235 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/sallyport/sallyport/bench/internal/rig"
+)
+
+// section measures something and prints it.
+type section func(b *bench, w *bytes.Buffer) error
+
+var comparisons = []section{(*bench).redisSection, (*bench).paceSection, (*bench).checkedSection, (*bench).batchSection, (*bench).restSection}
+
+func (b *bench) head(w *bytes.Buffer) {
+	what := "sallyport with its rules on, beside proxies that look at less"
+	if b.o.growth {
+		what = "how the cost of an exchange grows"
+	}
+	fmt.Fprintf(w, "## %s\n\n`%s`, %s.\n", upper(what), b.o.command(), time.Now().UTC().Format("2006-01-02"))
+	fmt.Fprintf(w, "Medians of the rounds, in which the proxies take turns, with the least and the most in brackets. Clients, server and proxy share %d processors,\n", runtime.NumCPU())
+	fmt.Fprintf(w, "so absolute values say little; the last columns are sallyport's divided by the other's of the same rounds. Processor time is user and system of the proxy alone.\n")
+	fmt.Fprintf(w, "%s; TCP under %s; %s.\n\n", rig.Kernel(), rig.Congestion(), runtime.Version())
+}
+
+func upper(text string) string { return string(text[0]-'a'+'A') + text[1:] }
+
+// measure runs a load with each proxy in each round.
+type measure struct {
+	name    string
+	figures []rig.Figure
+	before  func() error
+	run     func(p *rig.Proxy) ([]float64, error)
+}
+
+func (b *bench) measure(proxies []*rig.Proxy, list []measure) (*rig.Results, error) {
+	r := &rig.Results{Proxies: proxies}
+	for _, m := range list {
+		if !b.o.only.MatchString(m.name) {
+			continue
+		}
+		if m.before != nil {
+			if err := m.before(); err != nil {
+				return nil, err
+			}
+		}
+		for round := range b.o.rounds {
+			for _, p := range rig.Turn(proxies, round) {
+				if err := b.ctx.Err(); err != nil {
+					return nil, err
+				}
+				values, err := m.run(p)
+				if err != nil {
+					return nil, fmt.Errorf("%s through %s: %w", m.name, p.Name, err)
+				}
+				if values != nil {
+					r.Add(m.name, m.figures, p, values)
+				}
+			}
+		}
+		fmt.Fprintln(os.Stderr, "done:", m.name)
+	}
+	return r, nil
+}
+
+func (b *bench) redisSection(w *bytes.Buffer) error {
+	server, stop, err := b.redis()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "left out:", err)
+		return nil
+	}
+	defer stop()
+	proxies, stop, err := b.start(server, direct, twemproxy, haproxy, nginx, b.limit, respSallyport)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	var list []measure
+	for _, l := range b.o.redisLoads() {
+		list = append(list, measure{l.String(), redisFigures, func() error { return b.prefill(server, l.size) }, func(p *rig.Proxy) ([]float64, error) { return l.run(b, p) }})
+	}
+	for _, depth := range []int{1, 16} {
+		list = append(list, measure{fmt.Sprintf("own keys with nonces, 200 clients, depth %d", depth), talkFigures, nil,
+			func(p *rig.Proxy) ([]float64, error) { return talk(&redisPairs, p, 200, depth, b.o.time) }})
+	}
+	r, err := b.measure(proxies, list)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "### Redis\n\nThe server is one redis-server; the load is redis-benchmark with %d keys, except where clients have keys of their own: each answer must bring back the nonce that its own client has set, or the run fails.\n\n", keys)
+	r.Write(w)
+	b.plotRedis(w, r)
+	r.WriteConfigs(w)
+	b.judgeRedis(r)
+	return nil
+}
+
+func (b *bench) paceSection(w *bytes.Buffer) error {
+	server, stop, err := b.redis()
+	if err != nil {
+		return nil // said by now
+	}
+	defer stop()
+	proxies, stop, err := b.start(server, direct, twemproxy, haproxy, respSallyport)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	var list []measure
+	for _, rate := range []int{5000, 15000} {
+		list = append(list, measure{fmt.Sprintf("50 clients, %d requests a second", rate), paceFigures, nil,
+			func(p *rig.Proxy) ([]float64, error) { return pace(&redisPairs, p, 50, rate, 2*b.o.time) }})
+	}
+	r, err := b.measure(proxies, list)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "### Latency at a fixed rate\n\nEach request has a time at which it is to be sent, and its latency is counted from that, so that what had to wait for a slow answer counts too.\n\n")
+	r.Write(w)
+	b.judgePace(r)
+	return nil
+}
+
+const jsonRoute = `  - name: orders
+    listen: %s
+    protocol: { name: jsonrpc }
+    limits: { connections: 20000, connections_per_peer: 20000, in_flight: 1024, in_flight_total: 100000 }
+    validate:
+      - allow: [order.place]
+      - field: { path: /params/quantity, type: integer, required: true, min: 1, max: 1000 }
+      - field: { path: /params/item, type: string, required: true, max_length: 20 }
+    backend: { address: %s, connections: 1, in_flight: 65536 }
+`
+
+const modbusRoute = `  - name: plant
+    listen: %s
+    protocol: { name: modbus, access: [{ units: 1-9, functions: "3", ranges: 0-60001 }] }
+    limits: { connections: 20000, connections_per_peer: 20000, in_flight: 1024, in_flight_total: 100000 }
+    backend: { address: %s, connections: 1, in_flight: 4096, window: 256 }
+`
+
+func (b *bench) checkedSection(w *bytes.Buffer) error {
+	fmt.Fprintf(w, "### JSON-RPC and Modbus\n\nThe server answers at once. HAProxy looks at nothing, and its clients have connections of their own; sallyport validates, gives each request a ticket, and has one connection. Each answer must bring its request's nonce.\n\n")
+	for _, c := range []struct{ name, route, why string }{
+		{"jsonrpc", jsonRoute, "a list of methods and two rules on fields"}, {"modbus", modbusRoute, "rules on units, functions and registers; answers are held against their requests"},
+	} {
+		server, stop, err := startServer(b.ctx, c.name)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		proxies, stop, err := b.start(server, direct, haproxy, func(b *bench, backend string) (*rig.Proxy, error) {
+			return b.route(backend, rig.Ours, c.why, c.route, b.o.cores)
+		})
+		if err != nil {
+			return err
+		}
+		defer stop()
+		s := served[c.name]
+		var list []measure
+		for _, clients := range []int{50, 1000} {
+			for _, depth := range []int{1, 16} {
+				list = append(list, measure{fmt.Sprintf("%s, %d clients, depth %d", s.name, clients, depth), talkFigures, nil,
+					func(p *rig.Proxy) ([]float64, error) { return talk(s, p, clients, depth, b.o.time) }})
+			}
+		}
+		r, err := b.measure(proxies, list)
+		if err != nil {
+			return err
+		}
+		r.Write(w)
+		r.WriteConfigs(w)
+	}
+	return nil
+}
+
+func (b *bench) batchSection(w *bytes.Buffer) error {
+	server, stop, err := startServer(b.ctx, "jsonrpc")
+	if err != nil {
+		return err
+	}
+	defer stop()
+	var makers []maker
+	for _, most := range []int{1, 8, 64} {
+		makers = append(makers, func(b *bench, backend string) (*rig.Proxy, error) {
+			route := jsonRoute
+			if most > 1 {
+				route = route[:len(route)-len(" }\n")] + fmt.Sprintf(", batch: { max: %d } }\n", most)
+			}
+			return b.route(backend, fmt.Sprintf("batches of %d", most), "", route, b.o.cores)
+		})
+	}
+	proxies, stop, err := b.start(server, makers...)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	r, err := b.measure(proxies, []measure{{"JSON-RPC 1 KiB, 50 clients, depth 16", talkFigures, nil,
+		func(p *rig.Proxy) ([]float64, error) { return talk(&jsonrpc, p, 50, 16, b.o.time) }}})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "### Batches to the backend\n\nThe same route, whose requests travel to the server alone, or up to 8 or 64 in one array; the array of answers is split.\n\n")
+	r.Write(w)
+	return nil
+}
+
+var restFigures = []rig.Figure{{Name: "resident memory", Unit: "bytes each", Lower: true, Proxy: true}}
+
+func (b *bench) restSection(w *bytes.Buffer) error {
+	server, stop, err := b.redis()
+	if err != nil {
+		return nil // said by now
+	}
+	defer stop()
+	proxies, stop, err := b.start(server, twemproxy, haproxy, respSallyport)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	n := b.idle(2)
+	r, err := b.measure(proxies, []measure{{fmt.Sprintf("%d idle clients", n), restFigures, nil, func(p *rig.Proxy) ([]float64, error) { return b.rest(&redisPairs, p, n) }}})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "### Idle clients\n\nEach has done one exchange of RESP and stays. HAProxy needs two descriptors for each, and a process may have no more than the system allows.\n\n")
+	r.Write(w)
+	b.judgeRest(r, n)
+	return nil
+}

@@ -1,0 +1,163 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// speech is what clients and a server say to each other. Each request holds a nonce that its answer must bring back.
+type speech struct {
+	name   string
+	split  func(data []byte) int                                       // the length of the first frame, 0 if it is not whole
+	ask    func(dst []byte, client, seq int) []byte                    // one request
+	answer func(dst, request []byte) []byte                            // the server's
+	check  func(frame []byte, client, first, n int) (seq int, ok bool) // which of the n requests from first on it answers
+}
+
+var note = strings.Repeat("n", 850)
+
+// jsonrpc are lines of about 1 KiB; the server takes arrays too.
+var jsonrpc = speech{
+	name:  "JSON-RPC 1 KiB",
+	split: func(data []byte) int { return bytes.IndexByte(data, '\n') + 1 },
+	ask: func(dst []byte, client, seq int) []byte {
+		return fmt.Appendf(dst, `{"jsonrpc":"2.0","id":%d,"method":"order.place","params":{"nonce":"%d.%d","item":"bolt","quantity":12,"price":{"amount":1250,"currency":"EUR"},"due":"2024-02-29","note":"%s"}}`+"\n", seq, client, seq, note)
+	},
+	answer: func(dst, request []byte) []byte {
+		batch, comma := request[0] == '[', false
+		if batch {
+			dst = append(dst, '[')
+		}
+		for {
+			id, behindID, ok := number(request)
+			nonce, behindNonce, found := between(request, `"nonce":"`, '"')
+			if !ok || !found {
+				break
+			}
+			rest := behindID // either may be the first of the two
+			if len(behindNonce) < len(rest) {
+				rest = behindNonce
+			}
+			if comma {
+				dst = append(dst, ',')
+			}
+			dst = append(append(append(dst, `{"jsonrpc":"2.0","id":`...), id...), `,"result":"`...)
+			dst = append(append(dst, nonce...), `"}`...)
+			request, comma = rest, true
+		}
+		if batch {
+			dst = append(dst, ']')
+		}
+		return append(dst, '\n')
+	},
+	check: func(frame []byte, client, first, n int) (int, bool) {
+		id, _, _ := number(frame)
+		seq, err := strconv.Atoi(string(id))
+		nonce, _, _ := between(frame, `"result":"`, '"')
+		return seq, err == nil && seq >= first && seq < first+n && string(nonce) == strconv.Itoa(client)+"."+strconv.Itoa(seq)
+	},
+}
+
+// number returns the first id in p.
+func number(p []byte) (id, rest []byte, ok bool) {
+	i := bytes.Index(p, []byte(`"id":`))
+	if i < 0 {
+		return nil, nil, false
+	}
+	p = p[i+len(`"id":`):]
+	for i = 0; i < len(p) && '0' <= p[i] && p[i] <= '9'; i++ {
+	}
+	return p[:i], p[i:], i > 0
+}
+
+// between returns what stands in p between begin and the next end, and what comes behind.
+func between(p []byte, begin string, end byte) (found, rest []byte, ok bool) {
+	i := bytes.Index(p, []byte(begin))
+	if i < 0 {
+		return nil, nil, false
+	}
+	p = p[i+len(begin):]
+	if i = bytes.IndexByte(p, end); i < 0 {
+		return nil, nil, false
+	}
+	return p[:i], p[i:], true
+}
+
+// modbus are reads of two registers, whose values are their addresses.
+var modbus = speech{
+	name: "Modbus",
+	split: func(data []byte) int {
+		if len(data) < 6 {
+			return 0
+		}
+		if n := 6 + int(binary.BigEndian.Uint16(data[4:])); n <= len(data) {
+			return n
+		}
+		return 0
+	},
+	ask: func(dst []byte, client, seq int) []byte {
+		dst = binary.BigEndian.AppendUint16(dst, uint16(seq))
+		dst = append(dst, 0, 0, 0, 6, 1, 3)
+		dst = binary.BigEndian.AppendUint16(dst, registerOf(client, seq))
+		return append(dst, 0, 2)
+	},
+	answer: func(dst, q []byte) []byte {
+		dst = append(append(dst, q[:4]...), 0, 7, q[6], q[7], 4)
+		first := binary.BigEndian.Uint16(q[8:])
+		return binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(dst, first), first+1)
+	},
+	check: func(a []byte, client, first, n int) (int, bool) {
+		if len(a) != 13 {
+			return 0, false
+		}
+		seq := first + int(binary.BigEndian.Uint16(a)-uint16(first))
+		register := registerOf(client, seq)
+		return seq, seq < first+n && binary.BigEndian.Uint16(a[9:]) == register && binary.BigEndian.Uint16(a[11:]) == register+1
+	},
+}
+
+func registerOf(client, seq int) uint16 { return uint16(client*7919+seq*31) % 60000 }
+
+// redisPairs set a key that is the client's own and get it again, by turns.
+var redisPairs = speech{
+	name: "RESP with nonces",
+	split: func(data []byte) int {
+		if len(data) < 3 || data[0] != '$' && data[0] != '+' {
+			return bytes.IndexByte(data, '\n') + 1
+		}
+		end := bytes.IndexByte(data, '\n') + 1
+		if end == 0 || data[0] == '+' {
+			return end
+		}
+		n, err := strconv.Atoi(string(data[1 : end-2]))
+		if n < 0 || err != nil {
+			return end
+		}
+		if end+n+2 > len(data) {
+			return 0
+		}
+		return end + n + 2
+	},
+	ask: func(dst []byte, client, seq int) []byte {
+		key := "key:" + strconv.Itoa(client)
+		if seq%2 == 0 {
+			value := fmt.Sprintf("%d.%d", client, seq)
+			return fmt.Appendf(dst, "*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(key), key, len(value), value)
+		}
+		return fmt.Appendf(dst, "*2\r\n$3\r\nGET\r\n$%d\r\n%s\r\n", len(key), key)
+	},
+}
+
+// inOrder is the check of redisPairs, whose answers come in order.
+func inOrder(frame []byte, client, seq int) bool {
+	if seq%2 == 0 {
+		return string(frame) == "+OK\r\n"
+	}
+	value := fmt.Sprintf("%d.%d", client, seq-1)
+	return string(frame) == fmt.Sprintf("$%d\r\n%s\r\n", len(value), value)
+}
