@@ -17,7 +17,7 @@ import (
 // order, into reasons that do not.
 type leaves struct {
 	c    *Checker
-	s    *schema
+	s    *document
 	v    protocol.Value // what the schema describes
 	list []leaf
 }

@@ -1,0 +1,192 @@
+package schema
+
+import (
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"unicode/utf8"
+)
+
+// pattern is a regular expression, for texts of ASCII as a table of states: each byte
+// costs one look. Other texts, and expressions that need too many states or look at the
+// bytes round a place (\b, (?m)), are for the package regexp.
+type pattern struct {
+	re      *regexp.Regexp
+	classes [utf8.RuneSelf]uint8 // bytes that are alike
+	width   int                  // classes; 0: there is no table
+	next    []uint16             // by state and class
+	atEnd   []bool               // by state: a text that ends here matches
+}
+
+// The first states of a table.
+const (
+	matched = iota // whatever follows
+	failed         // whatever follows
+	begun          // nothing read
+)
+
+const mostStates = 256
+
+func newPattern(text string) (*pattern, error) {
+	re, err := regexp.Compile(text)
+	if err != nil {
+		return nil, err
+	}
+	p := &pattern{re: re}
+	if tree, err := syntax.Parse(text, syntax.Perl); err == nil {
+		if prog, err := syntax.Compile(tree.Simplify()); err == nil {
+			p.table(prog)
+		}
+	}
+	return p, nil
+}
+
+// match tells whether the pattern is somewhere in s, which is UTF-8.
+func (p *pattern) match(s []byte) bool {
+	if p.width == 0 {
+		return p.re.Match(s)
+	}
+	state := begun
+	for _, b := range s {
+		if b >= utf8.RuneSelf {
+			return p.re.Match(s)
+		}
+		state = int(p.next[state*p.width+int(p.classes[b])])
+		if state <= failed {
+			return state == matched
+		}
+	}
+	return p.atEnd[state]
+}
+
+// table makes the states of prog, if they are few: a state is the places in prog where a
+// match could be.
+func (p *pattern) table(prog *syntax.Prog) {
+	m := &machine{prog: prog, known: make(map[string]int)}
+	for i := range prog.Inst {
+		const places = syntax.EmptyBeginText | syntax.EmptyEndText
+		if in := &prog.Inst[i]; in.Op == syntax.InstEmptyWidth && syntax.EmptyOp(in.Arg)&^places != 0 {
+			return
+		}
+	}
+	start := []uint32{uint32(prog.Start)}
+	m.sets = [][]uint32{nil, nil, m.closure(start, syntax.EmptyBeginText)}
+	if m.matches(m.sets[begun]) {
+		return // every text matches: not worth a table
+	}
+	p.atEnd = []bool{matched: true, failed: false, begun: m.matches(m.closure(start, syntax.EmptyBeginText|syntax.EmptyEndText))}
+	full := make([]uint16, begun*utf8.RuneSelf)
+	for state := begun; state < len(m.sets); state++ {
+		for b := range rune(utf8.RuneSelf) {
+			to := m.step(m.sets[state], b)
+			if to >= mostStates {
+				return
+			}
+			full = append(full, uint16(to))
+		}
+	}
+	for _, set := range m.sets[begun+1:] {
+		p.atEnd = append(p.atEnd, m.matches(m.closure(set, syntax.EmptyEndText)))
+	}
+	p.compress(full)
+}
+
+// compress gives bytes that lead everywhere to the same states one class.
+func (p *pattern) compress(full []uint16) {
+	states := len(full) / utf8.RuneSelf
+	var columns [][]uint16
+	for b := range utf8.RuneSelf {
+		column := make([]uint16, states)
+		for s := range column {
+			column[s] = full[s*utf8.RuneSelf+b]
+		}
+		class := slices.IndexFunc(columns, func(c []uint16) bool { return slices.Equal(c, column) })
+		if class < 0 {
+			class = len(columns)
+			columns = append(columns, column)
+		}
+		p.classes[b] = uint8(class)
+	}
+	p.width = len(columns)
+	p.next = make([]uint16, states*p.width)
+	for class, column := range columns {
+		for s, to := range column {
+			p.next[s*p.width+class] = to
+		}
+	}
+}
+
+// machine makes sets of places in a program.
+type machine struct {
+	prog  *syntax.Prog
+	sets  [][]uint32
+	known map[string]int
+}
+
+// step is the state after b.
+func (m *machine) step(set []uint32, b rune) int {
+	to := []uint32{uint32(m.prog.Start)} // a match may begin at any place
+	for _, pc := range set {
+		switch in := &m.prog.Inst[pc]; in.Op {
+		case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
+			if in.MatchRune(b) {
+				to = append(to, in.Out)
+			}
+		}
+	}
+	to = m.closure(to, 0)
+	if m.matches(to) {
+		return matched
+	}
+	if len(to) == 0 {
+		return failed
+	}
+	var key []byte
+	for _, pc := range to {
+		key = append(key, byte(pc), byte(pc>>8), byte(pc>>16), byte(pc>>24))
+	}
+	state, ok := m.known[string(key)]
+	if !ok {
+		state = len(m.sets)
+		m.known[string(key)] = state
+		m.sets = append(m.sets, to)
+	}
+	return state
+}
+
+// closure is what can be reached from set without reading, sorted: only the places that
+// read, match, or may be passed at the end of the text.
+func (m *machine) closure(set []uint32, at syntax.EmptyOp) []uint32 {
+	var out []uint32
+	seen := make(map[uint32]bool)
+	todo := slices.Clone(set)
+	for len(todo) > 0 {
+		pc := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if seen[pc] {
+			continue
+		}
+		seen[pc] = true
+		switch in := &m.prog.Inst[pc]; in.Op {
+		case syntax.InstAlt, syntax.InstAltMatch:
+			todo = append(todo, in.Out, in.Arg)
+		case syntax.InstCapture, syntax.InstNop:
+			todo = append(todo, in.Out)
+		case syntax.InstEmptyWidth:
+			if need := syntax.EmptyOp(in.Arg); need&^at == 0 {
+				todo = append(todo, in.Out)
+			} else if need&^at == syntax.EmptyEndText {
+				out = append(out, pc)
+			}
+		case syntax.InstFail:
+		default:
+			out = append(out, pc)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (m *machine) matches(set []uint32) bool {
+	return slices.ContainsFunc(set, func(pc uint32) bool { return m.prog.Inst[pc].Op == syntax.InstMatch })
+}

@@ -1,0 +1,131 @@
+package schema
+
+// Program is a compiled schema. It is immutable and safe for concurrent use.
+type Program struct {
+	root *node
+	// texts is true if a pattern is applied to texts or names, whose length is then bounded.
+	texts bool
+}
+
+// Outside is the error for a schema that uses what a Program cannot do.
+type Outside struct {
+	Keyword string // such as unevaluatedProperties
+	Pointer string // of the schema that has it
+}
+
+// Error names the keyword and where it stands.
+func (o *Outside) Error() string {
+	return "the schema at #" + o.Pointer + " uses " + o.Keyword
+}
+
+// Limits bound what a Checker looks at.
+type Limits struct {
+	Text   int // bytes of a text or name, in a schema with patterns
+	Values int // JSON values
+	Depth  int // nesting of lists and objects
+}
+
+// Verdict is what a Checker finds.
+type Verdict uint8
+
+const (
+	// Invalid means that the value is not as the schema describes it.
+	Invalid Verdict = iota
+	// Unsure means that the text is not JSON of which two readers would understand the same,
+	// is beyond a limit, or holds something that is compared in another way. It may be valid.
+	Unsure
+	// Spent means that the value needs more work than its size allows, as nested alternatives do.
+	Spent
+	// Valid means that the value is as the schema describes it.
+	Valid
+)
+
+// stepsPerValue bounds how often a value may be looked at: for each JSON value that Limits
+// allow, this many applications of a subschema, however they are spread.
+const stepsPerValue = 64
+
+// node is one subschema.
+type node struct {
+	always  verdictOfAll
+	types   types // 0: any
+	general *general
+	number  *numberRules
+	text    *textRules
+	list    *listRules
+	object  *objectRules
+}
+
+// verdictOfAll is for schemas that say the same of every value.
+type verdictOfAll uint8
+
+const (
+	depends verdictOfAll = iota
+	always
+	never
+)
+
+// types is a set of bits, one for each kind of token, and one for integers.
+type types uint8
+
+const integer types = 1 << 7
+
+func (t types) has(k kind) bool { return t>>k&1 != 0 }
+
+// general is what does not depend on the type. Nil means that there is no such keyword.
+type general struct {
+	names             *names // an enum of texts alone
+	enum              []constant
+	constant          *constant
+	ref, not          *node
+	all, any, one     []*node
+	cond, then, other *node
+}
+
+type numberRules struct {
+	min, max, above, below, multiple *decimal
+}
+
+type textRules struct {
+	min, max int // characters; max -1: none
+	pattern  *pattern
+	format   func([]byte) bool
+}
+
+type listRules struct {
+	min, max                 int // max -1: none
+	unique                   bool
+	prefix                   []*node
+	rest                     *node
+	contains                 *node
+	minContained, maxContain int // maxContain -1: none
+}
+
+type objectRules struct {
+	min, max   int    // max -1: none
+	names      *names // of props
+	props      []property
+	need       uint64   // bits of props that must be there
+	required   []string // those for which there was no bit
+	patterns   []patternProperty
+	additional *node
+	propNames  *node
+	dependent  []dependency
+}
+
+// property is a name that a schema knows. Node is nil if the name is only required.
+type property struct {
+	node *node
+	bit  uint64
+}
+
+type patternProperty struct {
+	pattern *pattern
+	node    *node
+}
+
+// dependency holds if name is there.
+type dependency struct {
+	name     string
+	required []string
+	node     *node // or nil
+}
