@@ -363,4 +363,3 @@ func TestProgramsDifferNowhere(t *testing.T) {
 		t.Error("too few are of use")
 	}
 }
-
