@@ -44,7 +44,7 @@ func (c *Checker) Check(p *Program, raw []byte) Verdict {
 
 func (c *Checker) longText() bool {
 	for i := range c.tape.tokens {
-		if tok := &c.tape.tokens[i]; tok.kind == text && int(tok.end-tok.off) > c.tape.limits.Text {
+		if tok := &c.tape.tokens[i]; tok.kind() == text && int(tok.end-tok.off) > c.tape.limits.Text {
 			return true
 		}
 	}
@@ -60,10 +60,10 @@ func (c *Checker) valid(n *node, i uint32) bool {
 		return false
 	}
 	tok := &c.tape.tokens[i]
-	if n.types != 0 && !n.types.has(tok.kind) && !(tok.kind == numeral && n.types&integer != 0 && c.whole(tok)) {
+	if n.types != 0 && !n.types.has(tok.kind()) && !(tok.kind() == numeral && n.types&integer != 0 && c.whole(tok)) {
 		return false
 	}
-	switch tok.kind {
+	switch tok.kind() {
 	case text:
 		if n.text != nil && !c.text(n.text, tok) {
 			return false
@@ -85,7 +85,7 @@ func (c *Checker) valid(n *node, i uint32) bool {
 }
 
 func (c *Checker) whole(tok *token) bool {
-	if tok.plain {
+	if tok.plain() {
 		return true
 	}
 	d := number(c.tape.textOf(tok))
@@ -96,7 +96,7 @@ func (c *Checker) text(r *textRules, tok *token) bool {
 	s := c.tape.textOf(tok)
 	if r.min > 0 || r.max >= 0 {
 		n := len(s)
-		if !tok.plain {
+		if !tok.plain() {
 			n = utf8.RuneCount(s)
 		}
 		if n < r.min || r.max >= 0 && n > r.max {
@@ -125,7 +125,7 @@ func (c *Checker) number(r *numberRules, tok *token) bool {
 }
 
 func (c *Checker) object(r *objectRules, at uint32) bool {
-	n := c.tape.tokens[at].parts
+	n := c.tape.tokens[at].parts()
 	if int(n) < r.min || r.max >= 0 && int(n) > r.max {
 		return false
 	}
@@ -190,7 +190,7 @@ func (c *Checker) depended(d *dependency, at uint32) bool {
 
 // has tells whether the object at has a member.
 func (c *Checker) has(at uint32, name string) bool {
-	n := c.tape.tokens[at].parts
+	n := c.tape.tokens[at].parts()
 	c.work(int(n))
 	i := at + 1
 	for range n {
@@ -203,7 +203,7 @@ func (c *Checker) has(at uint32, name string) bool {
 }
 
 func (c *Checker) list(r *listRules, at uint32) bool {
-	n := int(c.tape.tokens[at].parts)
+	n := int(c.tape.tokens[at].parts())
 	if n < r.min || r.max >= 0 && n > r.max {
 		return false
 	}
@@ -243,7 +243,7 @@ func (c *Checker) contains(r *listRules, at uint32, n int) bool {
 
 func (c *Checker) general(g *general, i uint32) bool {
 	if g.names != nil {
-		if tok := &c.tape.tokens[i]; tok.kind != text || g.names.find(c.tape.textOf(tok)) < 0 {
+		if tok := &c.tape.tokens[i]; tok.kind() != text || g.names.find(c.tape.textOf(tok)) < 0 {
 			return false
 		}
 	}

@@ -17,7 +17,7 @@ func Compile(doc any, pointer string) (*Program, error) {
 	k := &compiler{doc: doc, nodes: make(map[string]*node), edges: make(map[*node][]*node)}
 	root, _ := doc.(map[string]any)
 	if s, ok := root["$schema"].(string); ok && !isDraft2020(s) {
-		return nil, &Outside{"another $schema", ""}
+		return nil, &Outside{"another `$schema`", ""}
 	}
 	n := k.at(pointer)
 	k.refuseCycles()
@@ -65,12 +65,12 @@ func (k *compiler) at(pointer string) *node {
 			}
 		}
 		if !ok {
-			k.refuse("$ref", pointer)
+			k.refuse("`$ref`", pointer)
 			return &node{}
 		}
 		if x, is := v.(map[string]any); is {
 			if _, is := x["$id"].(string); is {
-				k.refuse("$id below the root", pointer)
+				k.refuse("`$id` below the root", pointer)
 			}
 		}
 	}
@@ -100,7 +100,7 @@ func (k *compiler) schema(v any, pointer string) *node {
 		s := &source{k: k, n: n, obj: v, pointer: pointer}
 		s.compile()
 	default:
-		k.refuse("a schema that is none", pointer)
+		k.refuse("a schema of another kind", pointer)
 	}
 	return n
 }
@@ -116,7 +116,7 @@ func (k *compiler) refuseCycles() {
 		for _, to := range k.edges[n] {
 			switch state[to] {
 			case open:
-				k.refuse("a $ref that leads back to itself", "")
+				k.refuse("`$ref` in a circle", "")
 			case 0:
 				visit(to)
 			}
@@ -148,11 +148,11 @@ func (s *source) compile() {
 	}
 	for _, keyword := range others {
 		if _, ok := s.obj[keyword]; ok {
-			s.k.refuse(keyword, s.pointer)
+			s.refuse(keyword)
 		}
 	}
 	if _, ok := s.obj["$id"].(string); ok && s.pointer != "" {
-		s.k.refuse("$id below the root", s.pointer)
+		s.k.refuse("`$id` below the root", s.pointer)
 	}
 	s.types()
 	s.general()
@@ -166,7 +166,7 @@ func (s *source) compile() {
 	}
 }
 
-func (s *source) refuse(keyword string) { s.k.refuse(keyword, s.pointer) }
+func (s *source) refuse(keyword string) { s.k.refuse("`"+keyword+"`", s.pointer) }
 
 // child compiles the schema below a path of tokens, of which the first is a keyword.
 func (s *source) child(v any, tokens ...string) *node {
@@ -280,12 +280,12 @@ func (s *source) reference() *node {
 	}
 	fragment, ok := strings.CutPrefix(ref, "#")
 	if !ok {
-		s.refuse("$ref to an address")
+		s.k.refuse("`$ref` to an address", s.pointer)
 		return nil
 	}
 	pointer, err := url.PathUnescape(fragment)
 	if err != nil || pointer != "" && pointer[0] != '/' {
-		s.refuse("$ref to an anchor")
+		s.k.refuse("`$ref` to an anchor", s.pointer)
 		return nil
 	}
 	n := s.k.at(pointer)
@@ -344,7 +344,7 @@ func (s *source) text() {
 		if r.format = formats[format]; r.format != nil {
 			used = true
 		} else if outsideFormats[format] {
-			s.refuse("format " + format)
+			s.k.refuse("`format` "+format, s.pointer)
 		}
 	}
 	if used {

@@ -55,7 +55,7 @@ func newConstant(v any) (c constant, ok bool) {
 // bound makes a decimal of a number in a schema.
 func bound(n json.Number) (decimal, bool) {
 	t := tape{limits: Limits{Values: 1}}
-	if !t.read([]byte(n)) || t.tokens[0].kind != numeral {
+	if !t.read([]byte(n)) || t.tokens[0].kind() != numeral {
 		return decimal{}, false
 	}
 	return number([]byte(n)), true
@@ -64,17 +64,17 @@ func bound(n json.Number) (decimal, bool) {
 // equal compares the value at i with a constant.
 func (c *Checker) equal(i uint32, with *constant) bool {
 	tok := &c.tape.tokens[i]
-	if tok.kind != with.kind {
+	if tok.kind() != with.kind {
 		return false
 	}
-	switch tok.kind {
+	switch tok.kind() {
 	case text:
 		return string(c.tape.textOf(tok)) == with.text
 	case numeral:
 		n := number(c.tape.textOf(tok))
 		return n.compare(&with.number) == 0
 	case list:
-		if int(tok.parts) != len(with.list) {
+		if int(tok.parts()) != len(with.list) {
 			return false
 		}
 		i++
@@ -85,11 +85,11 @@ func (c *Checker) equal(i uint32, with *constant) bool {
 			i = c.tape.tokens[i].next
 		}
 	case object:
-		if int(tok.parts) != len(with.members) {
+		if int(tok.parts()) != len(with.members) {
 			return false
 		}
 		i++
-		for range tok.parts {
+		for range tok.parts() {
 			member, ok := with.members[string(c.tape.textOf(&c.tape.tokens[i]))]
 			if !ok || !c.equal(i+1, &member) {
 				return false
@@ -103,32 +103,32 @@ func (c *Checker) equal(i uint32, with *constant) bool {
 // same compares two values.
 func (c *Checker) same(i, j uint32) bool {
 	x, y := &c.tape.tokens[i], &c.tape.tokens[j]
-	if x.kind != y.kind || !c.work(1) {
+	if x.kind() != y.kind() || !c.work(1) {
 		return false
 	}
-	switch x.kind {
+	switch x.kind() {
 	case text:
 		return string(c.tape.textOf(x)) == string(c.tape.textOf(y))
 	case numeral:
 		m, n := number(c.tape.textOf(x)), number(c.tape.textOf(y))
 		return m.compare(&n) == 0
 	case list:
-		if x.parts != y.parts {
+		if x.parts() != y.parts() {
 			return false
 		}
 		i, j = i+1, j+1
-		for range x.parts {
+		for range x.parts() {
 			if !c.same(i, j) {
 				return false
 			}
 			i, j = c.tape.tokens[i].next, c.tape.tokens[j].next
 		}
 	case object:
-		if x.parts != y.parts {
+		if x.parts() != y.parts() {
 			return false
 		}
 		i++
-		for range x.parts {
+		for range x.parts() {
 			k, ok := c.member(j, c.tape.textOf(&c.tape.tokens[i]))
 			if !ok || !c.same(i+1, k) {
 				return false
@@ -141,7 +141,7 @@ func (c *Checker) same(i, j uint32) bool {
 
 // member finds the value of a member of the object at i.
 func (c *Checker) member(i uint32, name []byte) (uint32, bool) {
-	n := c.tape.tokens[i].parts
+	n := c.tape.tokens[i].parts()
 	c.work(int(n))
 	i++
 	for range n {
@@ -156,7 +156,7 @@ func (c *Checker) member(i uint32, name []byte) (uint32, bool) {
 // unique tells whether the items of the list at i differ.
 func (c *Checker) unique(i uint32) bool {
 	const few = 20
-	n := c.tape.tokens[i].parts
+	n := c.tape.tokens[i].parts()
 	if n > few {
 		return c.uniqueMany(i, n)
 	}
@@ -182,7 +182,7 @@ func (c *Checker) uniqueMany(i, n uint32) bool {
 	for i++; n > 0; n-- {
 		tok := &t.tokens[i]
 		var hash uint64
-		switch tok.kind {
+		switch tok.kind() {
 		case text:
 			hash = maphash.Bytes(t.seed, t.textOf(tok))
 		case numeral:
@@ -196,7 +196,7 @@ func (c *Checker) uniqueMany(i, n uint32) bool {
 			c.unsure = true
 			return false
 		default:
-			hash = uint64(tok.kind)
+			hash = uint64(tok.kind())
 		}
 		slot := hash & mask
 		for ; t.table[slot] != 0; slot = (slot + 1) & mask {

@@ -9,7 +9,7 @@ type Program struct {
 
 // Outside is the error for a schema that uses what a Program cannot do.
 type Outside struct {
-	Keyword string // such as unevaluatedProperties
+	Keyword string // such as `unevaluatedProperties`, and how it is used if that is what matters
 	Pointer string // of the schema that has it
 }
 

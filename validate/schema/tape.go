@@ -28,14 +28,23 @@ const boolean = 1<<falseWord | 1<<trueWord
 // token is a value, or the name of a member, which stands before the member's value. The
 // tokens of a list or object follow it.
 type token struct {
-	kind  kind
-	plain bool   // a text of ASCII alone; a number without fraction and exponent
-	made  bool   // a text with escapes, which stands unescaped in the tape's own memory
-	off   uint32 // of the text, without quotes, or the number
-	end   uint32
-	next  uint32 // the first token after the value
-	parts uint32
+	off  uint32 // of the text, without quotes, or the number
+	end  uint32
+	next uint32 // the first token after the value
+	bits uint32 // the kind, what else is known of it, and the number of parts
 }
+
+const (
+	kinds     = 7
+	plain     = 8  // a text of ASCII alone; a number without fraction and exponent
+	made      = 16 // a text with escapes, which stands unescaped in the tape's own memory
+	partsAt   = 8
+	mostParts = 1<<(32-partsAt) - 1
+)
+
+func (t *token) kind() kind    { return kind(t.bits & kinds) }
+func (t *token) plain() bool   { return t.bits&plain != 0 }
+func (t *token) parts() uint32 { return t.bits >> partsAt }
 
 // tape is JSON text, of which each byte was looked at once: RFC 8259, without what two
 // readers could understand differently, such as a name twice.
@@ -52,7 +61,7 @@ type tape struct {
 // read makes tokens of raw. It is false if raw is not JSON, or beyond a limit.
 func (t *tape) read(raw []byte) bool {
 	t.raw, t.tokens, t.own, t.values = raw, t.tokens[:0], t.own[:0], 0
-	if len(raw) > math.MaxInt32 {
+	if len(raw) > math.MaxInt32 || t.limits.Values > mostParts && len(raw) > mostParts {
 		return false
 	}
 	pos, ok := t.value(space(raw, 0), 0)
@@ -108,14 +117,13 @@ func (t *tape) word(pos int, word string, k kind) (int, bool) {
 	if end > len(t.raw) || string(t.raw[pos:end]) != word {
 		return pos, false
 	}
-	t.add(token{kind: k, off: uint32(pos), end: uint32(end)})
+	t.add(pos, end, uint32(k))
 	return end, true
 }
 
 // add appends a token that has no parts.
-func (t *tape) add(tok token) {
-	tok.next = uint32(len(t.tokens) + 1)
-	t.tokens = append(t.tokens, tok)
+func (t *tape) add(off, end int, bits uint32) {
+	t.tokens = append(t.tokens, token{uint32(off), uint32(end), uint32(len(t.tokens) + 1), bits})
 }
 
 func (t *tape) object(pos, depth int) (int, bool) {
@@ -123,14 +131,14 @@ func (t *tape) object(pos, depth int) (int, bool) {
 	if depth > t.limits.Depth {
 		return pos, false
 	}
-	t.tokens = append(t.tokens, token{kind: object, off: uint32(pos)})
+	t.tokens = append(t.tokens, token{off: uint32(pos), bits: uint32(object)})
 	pos = space(raw, pos+1)
 	if pos < len(raw) && raw[pos] == '}' {
 		return t.close(at, pos, 0)
 	}
 	var n uint32
-	var seen uint64 // bits of the names so far
-	twice := false  // perhaps
+	var seen [4]uint64 // bits of the names so far
+	twice := false     // perhaps
 	for {
 		if pos >= len(raw) || raw[pos] != '"' {
 			return pos, false
@@ -140,9 +148,10 @@ func (t *tape) object(pos, depth int) (int, bool) {
 		if pos, ok = t.text(pos); !ok {
 			return pos, false
 		}
-		bit := mark(t.textOf(&t.tokens[name]))
-		twice = twice || seen&bit != 0
-		seen |= bit
+		h := mark(t.textOf(&t.tokens[name]))
+		word, bit := &seen[h>>6], uint64(1)<<(h&63)
+		twice = twice || *word&bit != 0
+		*word |= bit
 		if pos < len(raw) && raw[pos] != ':' {
 			pos = space(raw, pos)
 		}
@@ -182,7 +191,7 @@ func (t *tape) list(pos, depth int) (int, bool) {
 	if depth > t.limits.Depth {
 		return pos, false
 	}
-	t.tokens = append(t.tokens, token{kind: list, off: uint32(pos)})
+	t.tokens = append(t.tokens, token{off: uint32(pos), bits: uint32(list)})
 	pos = space(raw, pos+1)
 	if pos < len(raw) && raw[pos] == ']' {
 		return t.close(at, pos, 0)
@@ -208,7 +217,8 @@ func (t *tape) list(pos, depth int) (int, bool) {
 // close completes the list or object at, whose last byte is at pos.
 func (t *tape) close(at, pos int, parts uint32) (int, bool) {
 	tok := &t.tokens[at]
-	tok.end, tok.next, tok.parts = uint32(pos+1), uint32(len(t.tokens)), parts
+	tok.end, tok.next = uint32(pos+1), uint32(len(t.tokens))
+	tok.bits |= parts << partsAt
 	return pos + 1, true
 }
 
@@ -217,7 +227,7 @@ func (t *tape) text(pos int) (int, bool) {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	raw := t.raw
 	from := pos + 1
-	plain := true
+	known := uint32(text | plain)
 	for i := from; ; {
 		// Eight bytes at a time, while they are neither quotes nor backslashes, control
 		// characters or beyond ASCII.
@@ -236,17 +246,17 @@ func (t *tape) text(pos int) (int, bool) {
 		}
 		switch b := raw[i]; {
 		case b == '"':
-			if !plain && !utf8.Valid(raw[from:i]) {
+			if known&plain == 0 && !utf8.Valid(raw[from:i]) {
 				return i, false
 			}
-			t.add(token{kind: text, plain: plain, off: uint32(from), end: uint32(i)})
+			t.add(from, i, known)
 			return i + 1, true
 		case b == '\\':
 			return t.escaped(from, i)
 		case b < ' ':
 			return i, false
 		case b >= utf8.RuneSelf:
-			plain = false
+			known &^= plain
 		}
 		i++
 	}
@@ -259,15 +269,17 @@ func (t *tape) escaped(from, i int) (int, bool) {
 	for i < len(raw) {
 		switch b := raw[i]; {
 		case b == '"':
-			made := t.own[own:]
-			if !utf8.Valid(made) {
+			unescaped := t.own[own:]
+			if !utf8.Valid(unescaped) {
 				return i, false
 			}
-			plain := true
-			for _, b := range made {
-				plain = plain && b < utf8.RuneSelf
+			known := uint32(text | plain | made)
+			for _, b := range unescaped {
+				if b >= utf8.RuneSelf {
+					known &^= plain
+				}
 			}
-			t.add(token{kind: text, plain: plain, made: true, off: uint32(own), end: uint32(len(t.own))})
+			t.add(own, len(t.own), known)
 			return i + 1, true
 		case b < ' ':
 			return i, false
@@ -334,7 +346,7 @@ func (t *tape) number(pos int) (int, bool) {
 	if i < len(raw) && raw[i] == '-' {
 		i++
 	}
-	whole := true
+	known := uint32(numeral | plain)
 	from := i
 	if i < len(raw) && raw[i] == '0' {
 		i++
@@ -342,14 +354,14 @@ func (t *tape) number(pos int) (int, bool) {
 		return i, false
 	}
 	if i < len(raw) && raw[i] == '.' {
-		whole = false
+		known &^= plain
 		from = i + 1
 		if i = digits(raw, from); i == from {
 			return i, false
 		}
 	}
 	if i < len(raw) && raw[i]|0x20 == 'e' {
-		whole = false
+		known &^= plain
 		if i++; i < len(raw) && (raw[i] == '+' || raw[i] == '-') {
 			i++
 		}
@@ -361,7 +373,7 @@ func (t *tape) number(pos int) (int, bool) {
 	if i-pos > longestNumber {
 		return i, false
 	}
-	t.add(token{kind: numeral, plain: whole, off: uint32(pos), end: uint32(i)})
+	t.add(pos, i, known)
 	return i, true
 }
 
@@ -374,19 +386,19 @@ func digits(raw []byte, pos int) int {
 
 // textOf is what a text says, or the number as it is written.
 func (t *tape) textOf(tok *token) []byte {
-	if tok.made {
+	if tok.bits&made != 0 {
 		return t.own[tok.off:tok.end]
 	}
 	return t.raw[tok.off:tok.end]
 }
 
-// mark is one bit of 64 for a name.
-func mark(name []byte) uint64 {
+// mark is a number for a name: equal ones have equal numbers, others mostly not.
+func mark(name []byte) uint8 {
 	if len(name) == 0 {
-		return 1
+		return 0
 	}
-	h := uint(len(name))*7 + uint(name[0]) + uint(name[len(name)-1])*5 + uint(name[len(name)/2])*11
-	return 1 << (h & 63)
+	h := uint32(len(name)) | uint32(name[0])<<8 | uint32(name[len(name)-1])<<16 | uint32(name[len(name)/2])<<24
+	return uint8(h * 0x9E3779B1 >> 24)
 }
 
 // unlike tells whether the n members of the object at have names that differ.
