@@ -3,6 +3,8 @@ package schema
 import (
 	"encoding/json"
 	"hash/maphash"
+	"maps"
+	"slices"
 )
 
 // constant is a value of a schema, of enum or const.
@@ -10,8 +12,8 @@ type constant struct {
 	kind    kind
 	text    string
 	number  decimal
-	list    []constant
-	members map[string]constant
+	list    []constant // items, or the values of members
+	members *names
 }
 
 func newConstant(v any) (c constant, ok bool) {
@@ -39,14 +41,16 @@ func newConstant(v any) (c constant, ok bool) {
 		}
 		return c, true
 	case map[string]any:
-		c = constant{kind: object, members: make(map[string]constant)}
-		for name, member := range v {
-			x, ok := newConstant(member)
+		c = constant{kind: object}
+		list := slices.Sorted(maps.Keys(v))
+		for _, name := range list {
+			x, ok := newConstant(v[name])
 			if !ok {
 				return c, false
 			}
-			c.members[name] = x
+			c.list = append(c.list, x)
 		}
+		c.members = newNames(list)
 		return c, true
 	}
 	return c, false
@@ -85,13 +89,13 @@ func (c *Checker) equal(i uint32, with *constant) bool {
 			i = c.tape.tokens[i].next
 		}
 	case object:
-		if int(tok.parts()) != len(with.members) {
+		if int(tok.parts()) != len(with.list) {
 			return false
 		}
 		i++
 		for range tok.parts() {
-			member, ok := with.members[string(c.tape.textOf(&c.tape.tokens[i]))]
-			if !ok || !c.equal(i+1, &member) {
+			k := with.members.find(c.tape.textOf(&c.tape.tokens[i]))
+			if k < 0 || !c.equal(i+1, &with.list[k]) {
 				return false
 			}
 			i = c.tape.tokens[i+1].next
