@@ -136,7 +136,7 @@ func (c *Checker) object(r *objectRules, at uint32) bool {
 		name := c.tape.textOf(tok)
 		evaluated := false
 		if r.names != nil {
-			if k := r.names.find(name); k >= 0 {
+			if k := r.names.find(name, tok.mark()); k >= 0 {
 				p := &r.props[k]
 				seen |= p.bit
 				if p.node != nil {
@@ -243,7 +243,11 @@ func (c *Checker) contains(r *listRules, at uint32, n int) bool {
 
 func (c *Checker) general(g *general, i uint32) bool {
 	if g.names != nil {
-		if tok := &c.tape.tokens[i]; tok.kind() != text || g.names.find(c.tape.textOf(tok)) < 0 {
+		tok := &c.tape.tokens[i]
+		if tok.kind() != text {
+			return false
+		}
+		if s := c.tape.textOf(tok); g.names.find(s, mark(s)) < 0 {
 			return false
 		}
 	}

@@ -94,7 +94,8 @@ func (c *Checker) equal(i uint32, with *constant) bool {
 		}
 		i++
 		for range tok.parts() {
-			k := with.members.find(c.tape.textOf(&c.tape.tokens[i]))
+			name := &c.tape.tokens[i]
+			k := with.members.find(c.tape.textOf(name), name.mark())
 			if k < 0 || !c.equal(i+1, &with.list[k]) {
 				return false
 			}

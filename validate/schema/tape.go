@@ -31,20 +31,21 @@ type token struct {
 	off  uint32 // of the text, without quotes, or the number
 	end  uint32
 	next uint32 // the first token after the value
-	bits uint32 // the kind, what else is known of it, and the number of parts
+	bits uint32 // the kind, what else is known of it, and the number of parts, or the mark of a name
 }
 
 const (
 	kinds     = 7
 	plain     = 8  // a text of ASCII alone; a number without fraction and exponent
 	made      = 16 // a text with escapes, which stands unescaped in the tape's own memory
-	partsAt   = 8
+	partsAt   = 32 - markBits
 	mostParts = 1<<(32-partsAt) - 1
 )
 
 func (t *token) kind() kind    { return kind(t.bits & kinds) }
 func (t *token) plain() bool   { return t.bits&plain != 0 }
 func (t *token) parts() uint32 { return t.bits >> partsAt }
+func (t *token) mark() uint32  { return t.bits >> partsAt }
 
 // tape is JSON text, of which each byte was looked at once: RFC 8259, without what two
 // readers could understand differently, such as a name twice.
@@ -148,8 +149,10 @@ func (t *tape) object(pos, depth int) (int, bool) {
 		if pos, ok = t.text(pos); !ok {
 			return pos, false
 		}
-		h := mark(t.textOf(&t.tokens[name]))
-		word, bit := &seen[h>>6], uint64(1)<<(h&63)
+		tok := &t.tokens[name]
+		h := mark(t.textOf(tok))
+		tok.bits |= h << partsAt
+		word, bit := &seen[h>>6&3], uint64(1)<<(h&63)
 		twice = twice || *word&bit != 0
 		*word |= bit
 		if pos < len(raw) && raw[pos] != ':' {
@@ -161,7 +164,13 @@ func (t *tape) object(pos, depth int) (int, bool) {
 		if pos++; pos < len(raw) && raw[pos] <= ' ' {
 			pos = space(raw, pos)
 		}
-		if pos, ok = t.value(pos, depth); !ok {
+		if pos < len(raw) && raw[pos] == '"' && t.values < t.limits.Values {
+			t.values++
+			pos, ok = t.text(pos)
+		} else {
+			pos, ok = t.value(pos, depth)
+		}
+		if !ok {
 			return pos, false
 		}
 		n++
@@ -390,15 +399,6 @@ func (t *tape) textOf(tok *token) []byte {
 		return t.own[tok.off:tok.end]
 	}
 	return t.raw[tok.off:tok.end]
-}
-
-// mark is a number for a name: equal ones have equal numbers, others mostly not.
-func mark(name []byte) uint8 {
-	if len(name) == 0 {
-		return 0
-	}
-	h := uint32(len(name)) | uint32(name[0])<<8 | uint32(name[len(name)-1])<<16 | uint32(name[len(name)/2])<<24
-	return uint8(h * 0x9E3779B1 >> 24)
 }
 
 // unlike tells whether the n members of the object at have names that differ.
