@@ -103,7 +103,7 @@ func (c *Checker) text(r *textRules, tok *token) bool {
 			return false
 		}
 	}
-	if r.format != nil && !r.format(s) {
+	if r.format != nil && !r.format(s) || r.among != nil && r.among.find(s, mark(s)) < 0 {
 		return false
 	}
 	return r.pattern == nil || c.match(r.pattern, s)
@@ -242,15 +242,6 @@ func (c *Checker) contains(r *listRules, at uint32, n int) bool {
 }
 
 func (c *Checker) general(g *general, i uint32) bool {
-	if g.names != nil {
-		tok := &c.tape.tokens[i]
-		if tok.kind() != text {
-			return false
-		}
-		if s := c.tape.textOf(tok); g.names.find(s, mark(s)) < 0 {
-			return false
-		}
-	}
 	if g.enum != nil && !c.among(g.enum, i) {
 		return false
 	}

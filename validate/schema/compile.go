@@ -24,7 +24,10 @@ func Compile(doc any, pointer string) (*Program, error) {
 	if k.outside != nil {
 		return nil, k.outside
 	}
-	return &Program{root: n, texts: k.texts}, nil
+	for _, n := range k.nodes {
+		n.link()
+	}
+	return &Program{root: n.target(), texts: k.texts}, nil
 }
 
 func isDraft2020(s string) bool {
@@ -157,12 +160,17 @@ func (s *source) compile() {
 	s.types()
 	s.general()
 	s.number()
-	s.text()
+	s.text(s.texts())
 	s.list()
 	s.object()
 	n := s.n
 	if n.types == 0 && n.general == nil && n.number == nil && n.text == nil && n.list == nil && n.object == nil {
 		n.always = always
+	}
+	if g := n.general; g != nil && g.ref != nil {
+		alone := *g
+		alone.ref = nil
+		n.refers = n.types == 0 && n.number == nil && n.text == nil && n.list == nil && n.object == nil && alone.empty()
 	}
 }
 
@@ -243,33 +251,39 @@ func (s *source) general() {
 		}
 		g.constant = &c
 	}
-	used := g.ref != nil || g.not != nil || g.all != nil || g.any != nil || g.one != nil || g.cond != nil || g.constant != nil
-	if values, ok := s.obj["enum"].([]any); ok {
-		s.enum(g, values)
-		used = true
+	if values, ok := s.obj["enum"].([]any); ok && !textsOnly(values) {
+		g.enum = []constant{} // of no values none is one
+		for _, v := range values {
+			c, ok := newConstant(v)
+			if !ok {
+				s.refuse("enum")
+			}
+			g.enum = append(g.enum, c)
+		}
 	}
-	if used {
+	if !g.empty() {
 		s.n.general = g
 	}
 }
 
-func (s *source) enum(g *general, values []any) {
-	var texts []string
-	g.enum = []constant{} // of no values none is one
-	for _, v := range values {
-		c, ok := newConstant(v)
-		if !ok {
-			s.refuse("enum")
-		}
-		g.enum = append(g.enum, c)
-		if c.kind == text {
-			texts = append(texts, c.text)
-		}
+func textsOnly(values []any) bool {
+	return len(values) > 0 && !slices.ContainsFunc(values, func(v any) bool { _, ok := v.(string); return !ok })
+}
+
+// texts are the values of an enum that has texts alone: then nothing but a text is
+// valid.
+func (s *source) texts() *names {
+	values, _ := s.obj["enum"].([]any)
+	if !textsOnly(values) {
+		return nil
 	}
-	if len(texts) == len(values) {
-		slices.Sort(texts)
-		g.names, g.enum = newNames(slices.Compact(texts)), nil
+	if s.n.types != 0 && !s.n.types.has(text) {
+		s.n.always = never
 	}
+	s.n.types = 1 << text
+	list := s.strings(values)
+	slices.Sort(list)
+	return newNames(slices.Compact(list))
 }
 
 // reference follows $ref within the document, by pointer.
@@ -333,9 +347,9 @@ func (s *source) size(keyword string, none int) int {
 	return int(n)
 }
 
-func (s *source) text() {
-	r := &textRules{min: s.size("minLength", 0), max: s.size("maxLength", -1)}
-	used := r.min > 0 || r.max >= 0
+func (s *source) text(among *names) {
+	r := &textRules{min: s.size("minLength", 0), max: s.size("maxLength", -1), among: among}
+	used := r.min > 0 || r.max >= 0 || among != nil
 	if text, ok := s.obj["pattern"].(string); ok {
 		r.pattern = s.pattern(text, "pattern")
 		used = true

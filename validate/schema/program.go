@@ -47,6 +47,7 @@ const stepsPerValue = 64
 // node is one subschema.
 type node struct {
 	always  verdictOfAll
+	refers  bool  // there is nothing but a reference
 	types   types // 0: any
 	general *general
 	number  *numberRules
@@ -73,7 +74,6 @@ func (t types) has(k kind) bool { return t>>k&1 != 0 }
 
 // general is what does not depend on the type. Nil means that there is no such keyword.
 type general struct {
-	names             *names // an enum of texts alone
 	enum              []constant
 	constant          *constant
 	ref, not          *node
@@ -81,12 +81,17 @@ type general struct {
 	cond, then, other *node
 }
 
+func (g *general) empty() bool {
+	return g.ref == nil && g.not == nil && g.all == nil && g.any == nil && g.one == nil && g.cond == nil && g.constant == nil && g.enum == nil
+}
+
 type numberRules struct {
 	min, max, above, below, multiple *decimal
 }
 
 type textRules struct {
-	min, max int // characters; max -1: none
+	min, max int    // characters; max -1: none
+	among    *names // an enum of texts alone
 	pattern  *pattern
 	format   func([]byte) bool
 }
@@ -128,4 +133,48 @@ type dependency struct {
 	name     string
 	required []string
 	node     *node // or nil
+}
+
+// target is the node that n stands for, where n is nothing but a reference.
+func (n *node) target() *node {
+	for n != nil && n.refers && n.always == depends {
+		n = n.general.ref
+	}
+	return n
+}
+
+// link has all that n leads to lead to targets.
+func (n *node) link() {
+	to := func(list ...**node) {
+		for _, p := range list {
+			*p = (*p).target()
+		}
+	}
+	each := func(list []*node) {
+		for i := range list {
+			to(&list[i])
+		}
+	}
+	if g := n.general; g != nil {
+		to(&g.ref, &g.not, &g.cond, &g.then, &g.other)
+		each(g.all)
+		each(g.any)
+		each(g.one)
+	}
+	if l := n.list; l != nil {
+		to(&l.rest, &l.contains)
+		each(l.prefix)
+	}
+	if o := n.object; o != nil {
+		to(&o.additional, &o.propNames)
+		for i := range o.props {
+			to(&o.props[i].node)
+		}
+		for i := range o.patterns {
+			to(&o.patterns[i].node)
+		}
+		for i := range o.dependent {
+			to(&o.dependent[i].node)
+		}
+	}
 }
