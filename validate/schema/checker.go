@@ -110,9 +110,9 @@ func (c *Checker) text(r *textRules, tok *token) bool {
 }
 
 // match does no more than a budget of patterns allows: a step is some bytes.
-func (c *Checker) match(p *pattern, s []byte) bool {
+func (c *Checker) match(p *Pattern, s []byte) bool {
 	const bytesPerStep = 64
-	return c.work(len(s)/bytesPerStep) && p.match(s)
+	return c.work(len(s)/bytesPerStep) && p.Match(s)
 }
 
 func (c *Checker) number(r *numberRules, tok *token) bool {

@@ -366,8 +366,8 @@ func (s *source) text(among *names) {
 	}
 }
 
-func (s *source) pattern(text, keyword string) *pattern {
-	p, err := newPattern(text)
+func (s *source) pattern(text, keyword string) *Pattern {
+	p, err := NewPattern(text)
 	if err != nil {
 		s.refuse(keyword)
 	}

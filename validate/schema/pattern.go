@@ -7,10 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// pattern is a regular expression, for texts of ASCII as a table of states: each byte
+// Pattern is a regular expression, for texts of ASCII as a table of states: each byte
 // costs one look. Other texts, and expressions that need too many states or look at the
-// bytes round a place (\b, (?m)), are for the package regexp.
-type pattern struct {
+// bytes round a place (\b, (?m)), are for the package regexp. It is immutable and safe for
+// concurrent use.
+type Pattern struct {
 	re      *regexp.Regexp
 	classes [utf8.RuneSelf]uint8 // bytes that are alike
 	width   int                  // classes; 0: there is no table
@@ -27,12 +28,13 @@ const (
 
 const mostStates = 256
 
-func newPattern(text string) (*pattern, error) {
+// NewPattern compiles text, as package regexp does.
+func NewPattern(text string) (*Pattern, error) {
 	re, err := regexp.Compile(text)
 	if err != nil {
 		return nil, err
 	}
-	p := &pattern{re: re}
+	p := &Pattern{re: re}
 	if tree, err := syntax.Parse(text, syntax.Perl); err == nil {
 		if prog, err := syntax.Compile(tree.Simplify()); err == nil {
 			p.table(prog)
@@ -41,8 +43,8 @@ func newPattern(text string) (*pattern, error) {
 	return p, nil
 }
 
-// match tells whether the pattern is somewhere in s, which is UTF-8.
-func (p *pattern) match(s []byte) bool {
+// Match tells whether the pattern is somewhere in s.
+func (p *Pattern) Match(s []byte) bool {
 	if p.width == 0 {
 		return p.re.Match(s)
 	}
@@ -61,7 +63,7 @@ func (p *pattern) match(s []byte) bool {
 
 // table makes the states of prog, if they are few: a state is the places in prog where a
 // match could be.
-func (p *pattern) table(prog *syntax.Prog) {
+func (p *Pattern) table(prog *syntax.Prog) {
 	m := &machine{prog: prog, known: make(map[string]int)}
 	for i := range prog.Inst {
 		const places = syntax.EmptyBeginText | syntax.EmptyEndText
@@ -92,7 +94,7 @@ func (p *pattern) table(prog *syntax.Prog) {
 }
 
 // compress gives bytes that lead everywhere to the same states one class.
-func (p *pattern) compress(full []uint16) {
+func (p *Pattern) compress(full []uint16) {
 	states := len(full) / utf8.RuneSelf
 	var columns [][]uint16
 	for b := range utf8.RuneSelf {

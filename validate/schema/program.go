@@ -92,7 +92,7 @@ type numberRules struct {
 type textRules struct {
 	min, max int    // characters; max -1: none
 	among    *names // an enum of texts alone
-	pattern  *pattern
+	pattern  *Pattern
 	format   func([]byte) bool
 }
 
@@ -124,7 +124,7 @@ type property struct {
 }
 
 type patternProperty struct {
-	pattern *pattern
+	pattern *Pattern
 	node    *node
 }
 

@@ -174,11 +174,11 @@ func FuzzPattern(f *testing.F) {
 		if err != nil || len(expression) > 40 || !utf8.ValidString(text) {
 			return
 		}
-		p, err := newPattern(expression)
+		p, err := NewPattern(expression)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := p.match([]byte(text)), re.MatchString(text); got != want {
+		if got, want := p.Match([]byte(text)), re.MatchString(text); got != want {
 			t.Errorf("%q against %q: got %v, want %v", text, expression, got, want)
 		}
 	})
