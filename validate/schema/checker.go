@@ -103,7 +103,7 @@ func (c *Checker) text(r *textRules, tok *token) bool {
 			return false
 		}
 	}
-	if r.format != nil && !r.format(s) || r.among != nil && r.among.find(s, mark(s)) < 0 {
+	if r.format != nil && !r.format(s) || r.among != nil && !r.has(s) {
 		return false
 	}
 	return r.pattern == nil || c.match(r.pattern, s)

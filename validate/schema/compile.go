@@ -234,6 +234,7 @@ func (s *source) types() {
 			s.n.types |= words[word]
 		}
 	}
+	s.n.declared = s.n.types
 }
 
 func (s *source) general() {
@@ -251,7 +252,7 @@ func (s *source) general() {
 		}
 		g.constant = &c
 	}
-	if values, ok := s.obj["enum"].([]any); ok && !textsOnly(values) {
+	if values, ok := s.obj["enum"].([]any); ok && !s.textsOnly(values) {
 		g.enum = []constant{} // of no values none is one
 		for _, v := range values {
 			c, ok := newConstant(v)
@@ -266,19 +267,16 @@ func (s *source) general() {
 	}
 }
 
-func textsOnly(values []any) bool {
-	return len(values) > 0 && !slices.ContainsFunc(values, func(v any) bool { _, ok := v.(string); return !ok })
+// textsOnly tells whether values, of an enum, leave nothing but texts.
+func (s *source) textsOnly(values []any) bool {
+	return len(values) > 0 && (s.n.types == 0 || s.n.types.has(text)) && !slices.ContainsFunc(values, func(v any) bool { _, ok := v.(string); return !ok })
 }
 
-// texts are the values of an enum that has texts alone: then nothing but a text is
-// valid.
+// texts are the values of an enum that has texts alone, or nil: then nothing else is valid.
 func (s *source) texts() *names {
 	values, _ := s.obj["enum"].([]any)
-	if !textsOnly(values) {
+	if !s.textsOnly(values) {
 		return nil
-	}
-	if s.n.types != 0 && !s.n.types.has(text) {
-		s.n.always = never
 	}
 	s.n.types = 1 << text
 	list := s.strings(values)
@@ -356,6 +354,7 @@ func (s *source) text(among *names) {
 	}
 	if format, ok := s.obj["format"].(string); ok {
 		if r.format = formats[format]; r.format != nil {
+			r.formatName = format
 			used = true
 		} else if outsideFormats[format] {
 			s.k.refuse("`format` "+format, s.pointer)
@@ -381,6 +380,7 @@ func (s *source) list() {
 		prefix: s.subs("prefixItems"), rest: s.sub("items"), contains: s.sub("contains"), maxContain: -1}
 	if r.contains != nil {
 		r.minContained, r.maxContain = s.size("minContains", 1), s.size("maxContains", -1)
+		_, r.minGiven = s.obj["minContains"]
 	}
 	if r.min > 0 || r.max >= 0 || r.unique || r.prefix != nil || r.rest != nil || r.contains != nil {
 		s.n.list = r
@@ -390,6 +390,9 @@ func (s *source) list() {
 func (s *source) object() {
 	r := &objectRules{min: s.size("minProperties", 0), max: s.size("maxProperties", -1),
 		additional: s.sub("additionalProperties"), propNames: s.sub("propertyNames")}
+	if open, ok := s.obj["additionalProperties"].(bool); ok {
+		r.closed = !open
+	}
 	s.properties(r)
 	s.dependencies(r)
 	patterns, _ := s.obj["patternProperties"].(map[string]any)
@@ -408,8 +411,8 @@ func (s *source) properties(r *objectRules) {
 	for _, name := range list {
 		r.props = append(r.props, property{node: s.child(props[name], "properties", name)})
 	}
-	required := s.strings(s.obj["required"])
-	slices.Sort(required)
+	r.all = s.strings(s.obj["required"])
+	required := slices.Sorted(slices.Values(r.all))
 	for i, name := range slices.Compact(required) {
 		if i >= 64 {
 			r.required = append(r.required, name)
@@ -434,7 +437,7 @@ func (s *source) dependencies(r *objectRules) {
 	for _, keyword := range []string{"dependentRequired", "dependentSchemas", "dependencies"} {
 		m, _ := s.obj[keyword].(map[string]any)
 		for _, name := range slices.Sorted(maps.Keys(m)) {
-			d := dependency{name: name}
+			d := dependency{keyword: keyword, name: name}
 			if list, ok := m[name].([]any); ok {
 				d.required = s.strings(list)
 			} else {

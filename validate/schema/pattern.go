@@ -43,6 +43,9 @@ func NewPattern(text string) (*Pattern, error) {
 	return p, nil
 }
 
+// String returns the text that p was made of.
+func (p *Pattern) String() string { return p.re.String() }
+
 // Match tells whether the pattern is somewhere in s.
 func (p *Pattern) Match(s []byte) bool {
 	if p.width == 0 {

@@ -46,14 +46,15 @@ const stepsPerValue = 64
 
 // node is one subschema.
 type node struct {
-	always  verdictOfAll
-	refers  bool  // there is nothing but a reference
-	types   types // 0: any
-	general *general
-	number  *numberRules
-	text    *textRules
-	list    *listRules
-	object  *objectRules
+	always   verdictOfAll
+	refers   bool  // there is nothing but a reference
+	types    types // 0: any
+	declared types // by type; types may be fewer
+	general  *general
+	number   *numberRules
+	text     *textRules
+	list     *listRules
+	object   *objectRules
 }
 
 // verdictOfAll is for schemas that say the same of every value.
@@ -69,6 +70,8 @@ const (
 type types uint8
 
 const integer types = 1 << 7
+
+func (r *textRules) has(s []byte) bool { return r.among.find(s, mark(s)) >= 0 }
 
 func (t types) has(k kind) bool { return t>>k&1 != 0 }
 
@@ -94,6 +97,8 @@ type textRules struct {
 	among    *names // an enum of texts alone
 	pattern  *Pattern
 	format   func([]byte) bool
+
+	formatName string
 }
 
 type listRules struct {
@@ -102,7 +107,8 @@ type listRules struct {
 	prefix                   []*node
 	rest                     *node
 	contains                 *node
-	minContained, maxContain int // maxContain -1: none
+	minContained, maxContain int  // maxContain -1: none
+	minGiven                 bool // minContained is of minContains
 }
 
 type objectRules struct {
@@ -111,6 +117,8 @@ type objectRules struct {
 	props      []property
 	need       uint64   // bits of props that must be there
 	required   []string // those for which there was no bit
+	all        []string // that are required
+	closed     bool     // additional is the keyword's own false
 	patterns   []patternProperty
 	additional *node
 	propNames  *node
@@ -130,6 +138,7 @@ type patternProperty struct {
 
 // dependency holds if name is there.
 type dependency struct {
+	keyword  string // of required
 	name     string
 	required []string
 	node     *node // or nil
