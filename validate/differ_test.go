@@ -10,6 +10,7 @@ import (
 	"testing/quick"
 
 	"github.com/sallyport/sallyport/validate/schema"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // choices makes schemas and values of bytes: each byte is one choice, and when they are
@@ -315,12 +316,40 @@ func differ(c *schema.Checker, data []byte) (doc string, inside, valid bool, wro
 		if (got == schema.Valid) != library && got != schema.Unsure {
 			return doc, true, library, fmt.Sprintf("%s\nagainst %s: got %d, the library %v", value, doc, got, library)
 		}
+		if got == schema.Invalid {
+			if mine, theirs := told(c, p, []byte(value)); mine != theirs {
+				return doc, true, library, fmt.Sprintf("%s\nagainst %s:\ngot\n%s\nthe library\n%s", value, doc, mine, theirs)
+			}
+		}
 		valid = valid || library
 	}
 	return doc, true, valid, ""
 }
 
-// Whatever the schema and the value, the program's verdict is the library's.
+// told is what is wrong with a value: as the program and as the library say.
+func told(c *schema.Checker, p *pair, raw []byte) (mine, theirs string) {
+	var a, b leaves
+	if c.Explain(p.program, raw, a.add) != schema.Invalid {
+		return "", ""
+	}
+	x, _ := decode(raw, Options{}.withDefaults().Budget)
+	problems(p.library.Validate(x).(*jsonschema.ValidationError), b.add)
+	lines := func(list []leaf) string {
+		var lines []string
+		for _, l := range list {
+			if l.key == "propertyNames" {
+				l.at = nil // the library tells of another list's last item
+			}
+			lines = append(lines, fmt.Sprintf("%q %s: %s, %s", l.at, l.key, l.want, l.got))
+		}
+		slices.Sort(lines)
+		return strings.Join(lines, "\n")
+	}
+	return lines(a.list), lines(b.list)
+}
+
+// Whatever the schema and the value, the program's verdict is the library's, and so is what
+// is told of an invalid one.
 func FuzzDifferential(f *testing.F) {
 	for i := range 64 {
 		var seed []byte

@@ -274,33 +274,29 @@ func (s *document) check(c *Checker, m *protocol.Message) {
 		c.report(finding{path: s.at, off: -1, key: "required", want: "a value", got: "nothing"})
 		return
 	}
+	verdict := schema.Unsure
 	if sch.program != nil {
-		switch c.content.Check(sch.program, v.Raw) {
-		case schema.Valid:
-			return
-		case schema.Spent:
-			panic(spent{"content that needs less work to compare with its schema"})
-		}
+		verdict = c.content.Check(sch.program, v.Raw)
 	}
-	s.explain(c, sch.library, v)
+	if verdict != schema.Valid {
+		s.explain(c, sch, v, verdict)
+	}
 }
 
-// explain applies the library, and reports what it finds.
-func (s *document) explain(c *Checker, sch *jsonschema.Schema, v protocol.Value) {
-	x, wrong := decode(v.Raw, c.p.opts.Budget)
-	if wrong != nil {
-		c.report(finding{cause: wrong.cause, path: s.at, off: v.Off + wrong.off, key: wrong.key, want: wrong.want, got: "something else"})
-		return
-	}
-	err := sch.Validate(x)
-	if err == nil {
-		return
-	}
-	invalid, ok := err.(*jsonschema.ValidationError)
-	if !ok {
-		c.fault(fmt.Errorf("rule %q: the schema cannot be applied: %T", c.rule.Name, err))
-		return
-	}
+// explain reports what is wrong with v, which the program did not find valid. If it is not
+// sure the library decides.
+func (s *document) explain(c *Checker, sch *content, v protocol.Value, verdict schema.Verdict) {
 	l := leaves{c: c, s: s, v: v}
-	l.report(invalid)
+	if verdict == schema.Invalid {
+		verdict = c.content.Explain(sch.program, v.Raw, l.add)
+	}
+	switch verdict {
+	case schema.Invalid:
+		l.report()
+	case schema.Spent:
+		panic(spent{"content that needs less work to compare with its schema"})
+	default:
+		l.list = nil
+		l.library(sch.library)
+	}
 }

@@ -18,20 +18,26 @@ type Problem struct {
 	Number    *big.Rat // minimum and its like: the bound
 	Names     []string // required and its like: of the members that are missing
 	Want, Got int      // minLength and its like; of additionalProperties, Got is how many
-	Many      bool     // oneOf: more than one is met, not none; contains: there is no minContains
+	Many      bool     // oneOf: more than one is met, not none
 }
 
 // Explain tells what is wrong with raw, of which Check has said that it is Invalid, in no
-// order. It is false if that needs more work than the budget, or cannot be done.
-func (c *Checker) Explain(p *Program, raw []byte, tell func(Problem)) bool {
+// order. If it returns another verdict, Unsure or Spent, what it told is not all.
+func (c *Checker) Explain(p *Program, raw []byte, tell func(Problem)) Verdict {
 	defer c.tape.forget()
 	if !c.tape.read(raw) {
-		return false
+		return Unsure
 	}
 	c.unsure, c.steps = false, stepsPerValue*c.tape.limits.Values
 	e := explainer{c: c, tell: tell}
 	e.node(p.root, 0)
-	return !c.unsure && c.steps >= 0
+	switch {
+	case c.unsure:
+		return Unsure
+	case c.steps < 0:
+		return Spent
+	}
+	return Invalid
 }
 
 // explainer goes the way of Checker.valid, and does not stop at the first problem.
@@ -242,7 +248,11 @@ func (e *explainer) list(r *listRules, at uint32) {
 		return
 	}
 	if met < r.minContained {
-		e.problem(Problem{Keyword: "contains", Want: r.minContained, Got: met, Many: !r.minGiven})
+		keyword := "contains"
+		if r.minGiven {
+			keyword = "minContains"
+		}
+		e.problem(Problem{Keyword: keyword, Want: r.minContained, Got: met})
 	}
 	if r.maxContain >= 0 && met > r.maxContain {
 		e.problem(Problem{Keyword: "maxContains", Want: r.maxContain, Got: met})
