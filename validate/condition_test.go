@@ -37,6 +37,19 @@ func TestWhichExpressionsAreConditions(t *testing.T) {
 	}
 }
 
+func TestConditionsAtTheirBounds(t *testing.T) {
+	m := message("b", `{"l":[1,2],"n":2.5}`)
+	for text, want := range map[string]outcome{
+		`size < 19`: no, `size <= 19`: yes, `size > 18`: yes, `19 > size`: no, `18.5 < size`: yes, `size >= 19.5`: no,
+		`count("/l") < 2`: no, `count("/l") >= 2`: yes, `field("/n") > 2.5`: no, `field("/n") >= 2.5`: yes, `name < "b"`: no, `name <= "b"`: yes,
+		`field("/l") < 2`: unknown, `number("/none") < 2`: unknown, `field("/n") < "a"`: unknown, `field("/n") in ["a"]`: unknown,
+	} {
+		if got := simple(t, text).simple.outcome(m, 100); got != want {
+			t.Errorf("%s: got %d, want %d", text, got, want)
+		}
+	}
+}
+
 func TestConditionsCostNoAllocation(t *testing.T) {
 	m := message("order.place", `{"qty":12,"item":"pen","tags":["a","b"],"gift":true}`)
 	m.ID = []byte("17")

@@ -15,10 +15,7 @@ import (
 
 // choices makes schemas and values of bytes: each byte is one choice, and when they are
 // used up the first is always taken.
-type choices struct {
-	data []byte
-	defs int
-}
+type choices struct{ data []byte }
 
 func (c *choices) of(n int) int {
 	if len(c.data) == 0 {

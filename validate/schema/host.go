@@ -85,7 +85,7 @@ func isIPv6(s []byte) bool {
 
 // isDottedQuad is the end of an IPv6 address: no signs and no leading zeros.
 func isDottedQuad(s []byte) bool {
-	return bytes.IndexAny(s, "+-") < 0 && isIPv4(s)
+	return !bytes.ContainsAny(s, "+-") && isIPv4(s)
 }
 
 func isHostname(s []byte) bool {

@@ -165,7 +165,7 @@ func FuzzDecimals(f *testing.F) {
 // A pattern with a table matches what package regexp matches.
 func FuzzPattern(f *testing.F) {
 	for _, re := range []string{`^a+$`, `a|b`, `^$`, `$^`, `(?i)k`, `^[^/]*$`, `x*`, `a$`, `\ba`, `(?m)^a$`, `^(?:a|ab)(?:c|bcd)$`, `[[:alpha:]]{2,3}`, `.`, `(?s).b`, `^\pL+$`, `(|a)*b`, `^a|b$`} {
-		for _, text := range []string{"", "a", "abcd", "ab\nb", "ä", "K", "aaab"} {
+		for _, text := range []string{"", "a", "abcd", "ab\nb", "ä", "K", "aaab", "\x7f"} {
 			f.Add(re, text)
 		}
 	}
@@ -186,7 +186,7 @@ func FuzzPattern(f *testing.F) {
 
 // What the library leaves to the standard library is the same here.
 func FuzzFormats(f *testing.F) {
-	for _, text := range []string{"::1", "1::2:1.2.3.4", "1:2:3:4:5:6:7:8", "::1.2.3.4.5", "fe80::1%eth0", "1.2.3.4", ":::", "1:2:3:4:5:6:1.2.3.4", "2024-02-29", "0000-02-29", "2100-02-29", "2024-1-01", "1::", "::ffff:01.2.3.4"} {
+	for _, text := range []string{"::1", "1::2:1.2.3.4", "1:2:3:4:5:6:7:8", "::1.2.3.4.5", "fe80::1%eth0", "1.2.3.4", ":::", "1:2:3:4:5:6:1.2.3.4", "2024-02-29", "0000-02-29", "2100-02-29", "2024-1-01", "1::", "::ffff:01.2.3.4", "1:2:3:4::5:6:7:8", "::1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -209,6 +209,19 @@ func FuzzFormats(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestItemsOfALongListThatAreEqual(t *testing.T) {
+	p, c := compiled(t, `{"uniqueItems": true}`), checker()
+	var items []string
+	for i := range 30 {
+		items = append(items, fmt.Sprint(100*i))
+	}
+	for last, want := range map[string]Verdict{`3`: Valid, `1e2`: Invalid, `200.00`: Invalid, `-100`: Valid, `"100"`: Valid, `-0`: Invalid, `[]`: Unsure, `12345678901234567890123`: Unsure} {
+		if got := c.Check(p, []byte("["+strings.Join(items, ",")+","+last+"]")); got != want {
+			t.Errorf("%s: got %d, want %d", last, got, want)
+		}
+	}
 }
 
 // Alternatives in alternatives double the work with each level; what is more than the
