@@ -26,7 +26,12 @@ const (
 	begun          // nothing read
 )
 
-const mostStates = 256
+// What a table may have, and what may be done for it: some milliseconds.
+const (
+	mostStates = 256
+	mostPlaces = 1000
+	mostWork   = 100_000
+)
 
 // NewPattern compiles text, as package regexp does.
 func NewPattern(text string) (*Pattern, error) {
@@ -68,6 +73,9 @@ func (p *Pattern) Match(s []byte) bool {
 // match could be.
 func (p *Pattern) table(prog *syntax.Prog) {
 	m := &machine{prog: prog, known: make(map[string]int)}
+	if len(prog.Inst) > mostPlaces {
+		return
+	}
 	for i := range prog.Inst {
 		const places = syntax.EmptyBeginText | syntax.EmptyEndText
 		if in := &prog.Inst[i]; in.Op == syntax.InstEmptyWidth && syntax.EmptyOp(in.Arg)&^places != 0 {
@@ -80,45 +88,21 @@ func (p *Pattern) table(prog *syntax.Prog) {
 		return // every text matches: not worth a table
 	}
 	p.atEnd = []bool{matched: true, failed: false, begun: m.matches(m.closure(start, syntax.EmptyBeginText|syntax.EmptyEndText))}
-	full := make([]uint16, begun*utf8.RuneSelf)
+	classes, of := m.classes()
+	next := make([]uint16, begun*len(of))
 	for state := begun; state < len(m.sets); state++ {
-		for b := range rune(utf8.RuneSelf) {
+		for _, b := range of {
 			to := m.step(m.sets[state], b)
-			if to >= mostStates {
+			if to >= mostStates || m.work > mostWork {
 				return
 			}
-			full = append(full, uint16(to))
+			next = append(next, uint16(to))
 		}
 	}
 	for _, set := range m.sets[begun+1:] {
 		p.atEnd = append(p.atEnd, m.matches(m.closure(set, syntax.EmptyEndText)))
 	}
-	p.compress(full)
-}
-
-// compress gives bytes that lead everywhere to the same states one class.
-func (p *Pattern) compress(full []uint16) {
-	states := len(full) / utf8.RuneSelf
-	var columns [][]uint16
-	for b := range utf8.RuneSelf {
-		column := make([]uint16, states)
-		for s := range column {
-			column[s] = full[s*utf8.RuneSelf+b]
-		}
-		class := slices.IndexFunc(columns, func(c []uint16) bool { return slices.Equal(c, column) })
-		if class < 0 {
-			class = len(columns)
-			columns = append(columns, column)
-		}
-		p.classes[b] = uint8(class)
-	}
-	p.width = len(columns)
-	p.next = make([]uint16, states*p.width)
-	for class, column := range columns {
-		for s, to := range column {
-			p.next[s*p.width+class] = to
-		}
-	}
+	p.classes, p.next, p.width = classes, next, len(of)
 }
 
 // machine makes sets of places in a program.
@@ -126,17 +110,46 @@ type machine struct {
 	prog  *syntax.Prog
 	sets  [][]uint32
 	known map[string]int
+	work  int // places looked at
+}
+
+// classes gives bytes that no place tells apart the same class; of has one byte of each.
+func (m *machine) classes() (class [utf8.RuneSelf]uint8, of []rune) {
+	known := make(map[string]uint8)
+	for b := range rune(utf8.RuneSelf) {
+		var key []byte
+		for i := range m.prog.Inst {
+			fits := byte(0)
+			if in := &m.prog.Inst[i]; reads(in) && in.MatchRune(b) {
+				fits = 1
+			}
+			key = append(key, fits)
+		}
+		c, ok := known[string(key)]
+		if !ok {
+			c = uint8(len(of))
+			known[string(key)] = c
+			of = append(of, b)
+		}
+		class[b] = c
+	}
+	return class, of
+}
+
+func reads(in *syntax.Inst) bool {
+	switch in.Op {
+	case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
+		return true
+	}
+	return false
 }
 
 // step is the state after b.
 func (m *machine) step(set []uint32, b rune) int {
 	to := []uint32{uint32(m.prog.Start)} // a match may begin at any place
 	for _, pc := range set {
-		switch in := &m.prog.Inst[pc]; in.Op {
-		case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
-			if in.MatchRune(b) {
-				to = append(to, in.Out)
-			}
+		if in := &m.prog.Inst[pc]; reads(in) && in.MatchRune(b) {
+			to = append(to, in.Out)
 		}
 	}
 	to = m.closure(to, 0)
@@ -172,6 +185,7 @@ func (m *machine) closure(set []uint32, at syntax.EmptyOp) []uint32 {
 			continue
 		}
 		seen[pc] = true
+		m.work++
 		switch in := &m.prog.Inst[pc]; in.Op {
 		case syntax.InstAlt, syntax.InstAltMatch:
 			todo = append(todo, in.Out, in.Arg)

@@ -184,6 +184,23 @@ func FuzzPattern(f *testing.F) {
 	})
 }
 
+// Expressions that have many states are not made to tables, and that is found soon.
+func TestTablesAreSmallAndSoonMade(t *testing.T) {
+	for text, table := range map[string]bool{`^[A-Z]{2}-[0-9]{6,9}$`: true, `^(red|green|blue)$`: true, `(a|b)*a(a|b){12}`: false, `.{0,900}a`: false, `(?:[a-z]{1,30}-){20}`: false, `^[0-9]{200}$`: true, `\bx`: false} {
+		start := time.Now()
+		p, err := NewPattern(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took > 200*time.Millisecond {
+			t.Errorf("%s took %v", text, took)
+		}
+		if got := p.width > 0; got != table {
+			t.Errorf("%s: a table: got %v, want %v", text, got, table)
+		}
+	}
+}
+
 // What the library leaves to the standard library is the same here.
 func FuzzFormats(f *testing.F) {
 	for _, text := range []string{"::1", "1::2:1.2.3.4", "1:2:3:4:5:6:7:8", "::1.2.3.4.5", "fe80::1%eth0", "1.2.3.4", ":::", "1:2:3:4:5:6:1.2.3.4", "2024-02-29", "0000-02-29", "2100-02-29", "2024-1-01", "1::", "::ffff:01.2.3.4", "1:2:3:4::5:6:7:8", "::1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::"} {
