@@ -15,7 +15,7 @@ type Pattern struct {
 	re      *regexp.Regexp
 	classes [utf8.RuneSelf]uint8 // bytes that are alike
 	width   int                  // classes; 0: there is no table
-	next    []uint16             // by state and class
+	next    []uint16             // where the row of the next state begins, by state and class
 	atEnd   []bool               // by state: a text that ends here matches
 }
 
@@ -56,17 +56,17 @@ func (p *Pattern) Match(s []byte) bool {
 	if p.width == 0 {
 		return p.re.Match(s)
 	}
-	state := begun
+	row, last := begun*p.width, failed*p.width
 	for _, b := range s {
 		if b >= utf8.RuneSelf {
 			return p.re.Match(s)
 		}
-		state = int(p.next[state*p.width+int(p.classes[b])])
-		if state <= failed {
-			return state == matched
+		row = int(p.next[row+int(p.classes[b])])
+		if row <= last {
+			return row == matched
 		}
 	}
-	return p.atEnd[state]
+	return p.atEnd[row/p.width]
 }
 
 // table makes the states of prog, if they are few: a state is the places in prog where a
@@ -96,7 +96,7 @@ func (p *Pattern) table(prog *syntax.Prog) {
 			if to >= mostStates || m.work > mostWork {
 				return
 			}
-			next = append(next, uint16(to))
+			next = append(next, uint16(to*len(of)))
 		}
 	}
 	for _, set := range m.sets[begun+1:] {
