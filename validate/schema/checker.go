@@ -129,26 +129,30 @@ func (c *Checker) object(r *objectRules, at uint32) bool {
 	if int(n) < r.min || r.max >= 0 && int(n) > r.max {
 		return false
 	}
+	c.work(int(n))
 	var seen uint64
 	i := at + 1
 	for range n {
 		tok := &c.tape.tokens[i]
-		name := c.tape.textOf(tok)
 		evaluated := false
 		if r.names != nil {
-			if k := r.names.find(name, tok.mark()); k >= 0 {
+			if k := c.tape.find(r.names, tok); k >= 0 {
 				p := &r.props[k]
 				seen |= p.bit
 				if p.node != nil {
 					evaluated = true
-					if !c.valid(p.node, i+1) {
+					if v := &c.tape.tokens[i+1]; p.text != nil && v.kind() == text {
+						if !c.text(p.text, v) {
+							return false
+						}
+					} else if !c.valid(p.node, i+1) {
 						return false
 					}
 				}
 			}
 		}
 		for k := range r.patterns {
-			if p := &r.patterns[k]; c.match(p.pattern, name) {
+			if p := &r.patterns[k]; c.match(p.pattern, c.tape.textOf(tok)) {
 				evaluated = true
 				if !c.valid(p.node, i+1) {
 					return false

@@ -129,6 +129,7 @@ type objectRules struct {
 type property struct {
 	node *node
 	bit  uint64
+	text *textRules // of node, if it is for texts and has nothing else
 }
 
 type patternProperty struct {
@@ -177,7 +178,11 @@ func (n *node) link() {
 	if o := n.object; o != nil {
 		to(&o.additional, &o.propNames)
 		for i := range o.props {
-			to(&o.props[i].node)
+			p := &o.props[i]
+			to(&p.node)
+			if n := p.node; n != nil && n.always == depends && n.types == 1<<text && n.general == nil {
+				p.text = n.text
+			}
 		}
 		for i := range o.patterns {
 			to(&o.patterns[i].node)

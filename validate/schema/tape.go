@@ -1,11 +1,11 @@
 package schema
 
 import (
-	"bytes"
 	"encoding/binary"
 	"hash/maphash"
 	"math"
 	"math/bits"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -145,13 +145,14 @@ func (t *tape) object(pos, depth int) (int, bool) {
 			return pos, false
 		}
 		var ok bool
-		name := len(t.tokens)
-		if pos, ok = t.text(pos); !ok {
+		var h uint32
+		if w, size := short(raw, pos+1); size < 8 {
+			h = blend(w, size)
+			t.add(pos+1, pos+1+int(size), uint32(text|plain)|h<<partsAt)
+			pos += int(size) + 2
+		} else if pos, h, ok = t.name(pos); !ok {
 			return pos, false
 		}
-		tok := &t.tokens[name]
-		h := mark(t.textOf(tok))
-		tok.bits |= h << partsAt
 		word, bit := &seen[h>>6&3], uint64(1)<<(h&63)
 		twice = twice || *word&bit != 0
 		*word |= bit
@@ -195,6 +196,18 @@ func (t *tape) object(pos, depth int) (int, bool) {
 	}
 }
 
+// name is text for a name, and returns its mark.
+func (t *tape) name(pos int) (next int, h uint32, ok bool) {
+	at := len(t.tokens)
+	if pos, ok = t.text(pos); !ok {
+		return pos, 0, false
+	}
+	tok := &t.tokens[at]
+	h = mark(t.textOf(tok))
+	tok.bits |= h << partsAt
+	return pos, h, true
+}
+
 func (t *tape) list(pos, depth int) (int, bool) {
 	raw, at := t.raw, len(t.tokens)
 	if depth > t.limits.Depth {
@@ -231,9 +244,29 @@ func (t *tape) close(at, pos int, parts uint32) (int, bool) {
 	return pos + 1, true
 }
 
+// special has the highest bit set in the first byte of w that is a quote, a backslash, a
+// control character or beyond ASCII, and in none before it.
+func special(w uint64) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	return (((w ^ ones*'"') - ones) | ((w ^ ones*'\\') - ones) | (w - ones*' ') | w) & highs
+}
+
+// short is a text of less than eight bytes that begins at pos, with zeros behind it, and its
+// size; or any size of eight and more.
+func short(raw []byte, pos int) (w uint64, size uint32) {
+	if len(raw)-pos < 8 {
+		return 0, 8
+	}
+	w = binary.LittleEndian.Uint64(raw[pos:])
+	at := bits.TrailingZeros64(special(w)) &^ 7
+	if at > 56 || byte(w>>at) != '"' {
+		return 0, 8
+	}
+	return w & (1<<at - 1), uint32(at / 8)
+}
+
 // text adds the string whose first quote is at pos.
 func (t *tape) text(pos int) (int, bool) {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	raw := t.raw
 	from := pos + 1
 	known := uint32(text | plain)
@@ -242,9 +275,7 @@ func (t *tape) text(pos int) (int, bool) {
 		// characters or beyond ASCII.
 		for len(raw)-i >= 8 {
 			w := binary.LittleEndian.Uint64(raw[i:])
-			quote, slash := w^(ones*'"'), w^(ones*'\\')
-			special := ((quote - ones) &^ quote) | ((slash - ones) &^ slash) | ((w - ones*' ') &^ w) | w
-			if special &= highs; special != 0 {
+			if special := special(w); special != 0 {
 				i += bits.TrailingZeros64(special) / 8
 				break
 			}
@@ -274,19 +305,24 @@ func (t *tape) text(pos int) (int, bool) {
 // escaped adds the string that begins at from, and has its first backslash at i.
 func (t *tape) escaped(from, i int) (int, bool) {
 	raw, own := t.raw, len(t.own)
+	known := uint32(text | plain | made)
 	t.own = append(t.own, raw[from:i]...)
 	for i < len(raw) {
+		if len(raw)-i >= 8 {
+			at := bits.TrailingZeros64(special(binary.LittleEndian.Uint64(raw[i:]))) / 8
+			t.own = append(t.own, raw[i:i+at]...)
+			if i += at; at == 8 {
+				continue
+			}
+		}
 		switch b := raw[i]; {
 		case b == '"':
 			unescaped := t.own[own:]
 			if !utf8.Valid(unescaped) {
 				return i, false
 			}
-			known := uint32(text | plain | made)
-			for _, b := range unescaped {
-				if b >= utf8.RuneSelf {
-					known &^= plain
-				}
+			if !ascii(unescaped) {
+				known &^= plain
 			}
 			t.add(own, len(t.own), known)
 			return i + 1, true
@@ -297,37 +333,54 @@ func (t *tape) escaped(from, i int) (int, bool) {
 			i++
 			continue
 		}
-		if i+1 >= len(raw) {
+		var ok bool
+		if i, ok = t.escape(i + 1); !ok {
 			return i, false
 		}
-		c := raw[i+1]
-		i += 2
-		if c == 'u' {
-			r, ok := hex(raw, i)
-			if !ok {
-				return i, false
-			}
-			i += 4
-			if utf16.IsSurrogate(r) {
-				// A half that has no other is what encoding/json makes of it, U+FFFD.
-				low, ok := rune(0), false
-				if i+1 < len(raw) && raw[i] == '\\' && raw[i+1] == 'u' {
-					low, ok = hex(raw, i+2)
-				}
-				if r = utf16.DecodeRune(r, low); ok && r != utf8.RuneError {
-					i += 6
-				}
-			}
-			t.own = utf8.AppendRune(t.own, r)
-			continue
+	}
+	return i, false
+}
+
+func ascii(text []byte) bool {
+	for _, b := range text {
+		if b >= utf8.RuneSelf {
+			return false
 		}
-		at := bytes.IndexByte([]byte(`"\/bfnrt`), c)
+	}
+	return true
+}
+
+// escape appends what stands behind a backslash, at i.
+func (t *tape) escape(i int) (int, bool) {
+	raw := t.raw
+	if i >= len(raw) {
+		return i, false
+	}
+	if raw[i] != 'u' {
+		at := strings.IndexByte(`"\/bfnrt`, raw[i])
 		if at < 0 {
 			return i, false
 		}
 		t.own = append(t.own, "\"\\/\b\f\n\r\t"[at])
+		return i + 1, true
 	}
-	return i, false
+	r, ok := hex(raw, i+1)
+	if !ok {
+		return i, false
+	}
+	i += 5
+	if utf16.IsSurrogate(r) {
+		// A half that has no other is what encoding/json makes of it, U+FFFD.
+		low, ok := rune(0), false
+		if i+1 < len(raw) && raw[i] == '\\' && raw[i+1] == 'u' {
+			low, ok = hex(raw, i+2)
+		}
+		if r = utf16.DecodeRune(r, low); ok && r != utf8.RuneError {
+			i += 6
+		}
+	}
+	t.own = utf8.AppendRune(t.own, r)
+	return i, true
 }
 
 // hex is the four digits at pos.
@@ -399,6 +452,15 @@ func (t *tape) textOf(tok *token) []byte {
 		return t.own[tok.off:tok.end]
 	}
 	return t.raw[tok.off:tok.end]
+}
+
+// find looks for a name.
+func (t *tape) find(n *names, tok *token) int {
+	size := tok.end - tok.off
+	if size < 8 && tok.bits&made == 0 && len(t.raw)-int(tok.off) >= 8 {
+		return n.findShort(binary.LittleEndian.Uint64(t.raw[tok.off:])&(1<<(8*size)-1), size, tok.mark())
+	}
+	return n.find(t.textOf(tok), tok.mark())
 }
 
 // unlike tells whether the n members of the object at have names that differ.
