@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"math"
 	"math/big"
 	"math/bits"
@@ -23,6 +24,19 @@ const (
 // number makes a decimal of a JSON number. It allocates only if there are more than 19
 // digits that count.
 func number(text []byte) (d decimal) {
+	if len(text) < len(tens)-1 {
+		for _, b := range text {
+			if b -= '0'; b > 9 {
+				return anyNumber(text)
+			}
+			d.digits = d.digits*10 + uint64(b)
+		}
+		return d
+	}
+	return anyNumber(text)
+}
+
+func anyNumber(text []byte) (d decimal) {
 	negative := len(text) > 0 && text[0] == '-'
 	rest := text
 	if negative {
@@ -87,6 +101,8 @@ func (d *decimal) exact() *big.Rat {
 // compare is -1, 0 or 1.
 func (d *decimal) compare(o *decimal) int {
 	switch {
+	case d.power == o.power && d.simple() && o.simple():
+		return cmp.Compare(d.digits, o.digits)
 	case d.ratio != nil || o.ratio != nil:
 		return d.exact().Cmp(o.exact())
 	case d.negative != o.negative:
@@ -99,6 +115,8 @@ func (d *decimal) compare(o *decimal) int {
 	}
 	return d.magnitude(o)
 }
+
+func (d *decimal) simple() bool { return d.ratio == nil && !d.negative }
 
 // magnitude compares without the signs.
 func (d *decimal) magnitude(o *decimal) int {
@@ -117,13 +135,7 @@ func (d *decimal) magnitude(o *decimal) int {
 			return -1
 		}
 	}
-	switch {
-	case x < y:
-		return -1
-	case x > y:
-		return 1
-	}
-	return 0
+	return cmp.Compare(x, y)
 }
 
 // scale is x times ten to the power of n, if that fits.
@@ -166,6 +178,9 @@ func (d *decimal) multipleOf(o *decimal) bool {
 		return true
 	}
 	n := d.power - o.power
+	if n >= 0 && o.digits == 1 {
+		return true
+	}
 	if n < 0 {
 		y, ok := scale(o.digits, -n)
 		return ok && d.digits%y == 0

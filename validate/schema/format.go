@@ -58,12 +58,13 @@ func isUUID(s []byte) bool {
 	if len(s) != 36 {
 		return false
 	}
-	for i, b := range s {
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if b != '-' {
-				return false
-			}
-		} else if !isDigit(b) && (b|0x20 < 'a' || b|0x20 > 'f') {
+	return s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' &&
+		isHex(s[:8]) && isHex(s[9:13]) && isHex(s[14:18]) && isHex(s[19:23]) && isHex(s[24:])
+}
+
+func isHex(s []byte) bool {
+	for _, b := range s {
+		if !isDigit(b) && b|0x20-'a' > 'f'-'a' {
 			return false
 		}
 	}
