@@ -120,6 +120,19 @@ func BenchmarkSchema1KiBLibrary(b *testing.B) {
 	}
 }
 
+// BenchmarkSchema1KiBRefused is an order with three mistakes, and all that is told of them.
+func BenchmarkSchema1KiBRefused(b *testing.B) {
+	c, m := orderChecker(b)
+	wrong := strings.NewReplacer(`"CHF"`, `"XXX"`, `"8001"`, `"8"`, `"days":30`, `"days":31`)
+	m = message("order.place", wrong.Replace(string(m.Body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if f, ok := c.Validate(m).(*Failure); !ok || len(f.Reasons()) != 3 {
+			b.Fatalf("got %v", f)
+		}
+	}
+}
+
 // BenchmarkSchema1KiBRatio takes turns, so that both have the same of what else the machine
 // does: "times" is how many orders are validated while the library does one.
 func BenchmarkSchema1KiBRatio(b *testing.B) {

@@ -20,7 +20,8 @@ func NewChecker(limits Limits) *Checker {
 
 // Check tells whether raw, one JSON value, is as p describes it. It keeps nothing of raw. If
 // raw is valid it allocates nothing, unless numbers of more than 19 digits are compared,
-// unusual addresses (uri) looked at, or raw is larger than any before.
+// unusual addresses (uri) looked at, or there are more values than before, or than some
+// thousands, for which memory is not kept.
 func (c *Checker) Check(p *Program, raw []byte) Verdict {
 	defer c.tape.forget()
 	if !c.tape.read(raw) {
