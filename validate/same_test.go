@@ -3,8 +3,11 @@ package validate
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sallyport/sallyport/protocol"
@@ -148,4 +151,101 @@ func TestReasonsAreThoseOfTheLibrary(t *testing.T) {
 		}
 	}
 	t.Logf("%d refusals compared", compared)
+}
+
+// What a program cannot tell of in full the library tells of, and nothing twice.
+func TestReasonsThatAProgramDoesNotKnow(t *testing.T) {
+	doc := `{"maxItems": 1, "minItems": 40, "uniqueItems": true}`
+	value := "[" + strings.Repeat(`{"a":1},`, 29) + `{}]`
+	p := mustCompile(t, Options{}, Rule{Schema: &Schema{Document: []byte(doc)}})
+	want := "@0 schema.maxItems: at most 1 item, 30 items\n@0 schema.minItems: at least 40 items, 30 items\n@0 schema.uniqueItems: items that differ, equal items"
+	if got := refused(t, p, message("", value)); got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+}
+
+// An order with any one value changed to any other is what the library says it is.
+func TestEveryChangeOfAnOrder(t *testing.T) {
+	doc, body := order(t)
+	p, c := pairOf(doc), checkerForTests()
+	var tree any
+	if err := json.Unmarshal(body, &tree); err != nil {
+		t.Fatal(err)
+	}
+	n, valid := 0, 0
+	check := func() {
+		raw, err := json.Marshal(tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+		got, library := p.verdicts(c, raw)
+		if got == schema.Unsure || (got == schema.Valid) != library {
+			t.Errorf("%s: got %d, the library %v", raw, got, library)
+		}
+		if library {
+			valid++
+		} else if mine, theirs := told(c, p, raw); mine != theirs {
+			t.Errorf("%s: got\n%s\nwant\n%s", raw, mine, theirs)
+		}
+	}
+	var change func(v any, set func(any))
+	change = func(v any, set func(any)) {
+		for _, other := range []any{nil, true, 5, -1.5, 0, 1e9, "x", "", "2024-02-30", "ÄÖÜ", "a\\b\"c", strings.Repeat("long ", 100), []any{}, []any{1, 1}, map[string]any{}, map[string]any{"kind": "card", "last": "1234"}} {
+			set(other)
+			check()
+		}
+		set(v)
+		switch v := v.(type) {
+		case map[string]any:
+			for _, name := range slices.Sorted(maps.Keys(v)) {
+				member := v[name]
+				change(member, func(x any) { v[name] = x })
+				delete(v, name)
+				check()
+				v[name+"\n"] = member
+				check()
+				delete(v, name+"\n")
+				v[name] = member
+			}
+		case []any:
+			for i := range v {
+				change(v[i], func(x any) { v[i] = x })
+			}
+		}
+	}
+	change(tree, func(x any) { tree = x })
+	t.Logf("%d changes, %d valid", n, valid)
+}
+
+// A program reads what the decoder reads, and refuses what it refuses.
+func sameReading(t *testing.T, p *schema.Program, c *schema.Checker, raw []byte) {
+	t.Helper()
+	_, wrong := decode(raw, Options{}.withDefaults().Budget)
+	if got := c.Check(p, raw); (got == schema.Valid) != (wrong == nil) {
+		t.Errorf("%q: got %d, the decoder %v", raw, got, wrong)
+	}
+}
+
+func TestReadingAnyByteAtAnyPlace(t *testing.T) {
+	p, c := pairOf([]byte(`{}`)).program, checkerForTests()
+	for _, text := range []string{`{"a":"b"}`, `{"abcdef":"0123456789abcdefghijklmnopq","abcdefg":1.5e+3}`, ` [ true , {"abcdefgh" : null } , -0.5 ]      `, `{"a\n":"\u00e4\ud83d\ude00 and more","ä":"äöüß","":""}`} {
+		for i := range len(text) + 1 {
+			for b := range 256 {
+				sameReading(t, p, c, append(append([]byte(text[:i]), byte(b)), text[i:]...))
+				if i < len(text) {
+					sameReading(t, p, c, append(append([]byte(text[:i]), byte(b)), text[i+1:]...))
+				}
+			}
+			sameReading(t, p, c, []byte(text[:i]))
+		}
+	}
+}
+
+func FuzzReading(f *testing.F) {
+	for _, text := range []string{valid, `{"a":1,"a":2}`, `{"abcdefgh":1,"abcdefgh":2}`, `[1,-2.5e3,"\u00e4",null]`, `{"a\"b":"\\"}`, "\xff", `[[[]]]`, `{"a":""}`} {
+		f.Add([]byte(text))
+	}
+	p, c := pairOf([]byte(`{}`)).program, checkerForTests()
+	f.Fuzz(func(t *testing.T, raw []byte) { sameReading(t, p, c, raw) })
 }

@@ -245,10 +245,11 @@ func (t *tape) close(at, pos int, parts uint32) (int, bool) {
 }
 
 // special has the highest bit set in the first byte of w that is a quote, a backslash, a
-// control character or beyond ASCII, and in none before it.
+// control character or beyond ASCII, and in none before it. Beyond ASCII one of the first two
+// terms has it at least.
 func special(w uint64) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	return (((w ^ ones*'"') - ones) | ((w ^ ones*'\\') - ones) | (w - ones*' ') | w) & highs
+	return (((w ^ ones*'"') - ones) | ((w ^ ones*'\\') - ones) | (w - ones*' ')) & highs
 }
 
 // short is a text of less than eight bytes that begins at pos, with zeros behind it, and its
