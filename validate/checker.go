@@ -5,6 +5,7 @@ import (
 
 	"github.com/expr-lang/expr/vm"
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/validate/schema"
 )
 
 // Validator says whether a message may pass. A *Failure tells why not, any other error
@@ -32,7 +33,7 @@ type Violation struct {
 }
 
 // Checker carries out a Program. It is for one goroutine at a time and uses its memory
-// again; on a message that is valid, lists, fields and limits allocate nothing.
+// again; on a message that is valid, lists, fields, limits and most schemas allocate nothing.
 type Checker struct {
 	p     *Program
 	obs   Observer
@@ -43,6 +44,8 @@ type Checker struct {
 	v     Violation
 	vm    vm.VM
 	env   *env
+
+	content *schema.Checker
 }
 
 var _ Validator = (*Checker)(nil)
@@ -53,8 +56,10 @@ func (p *Program) Validator(obs Observer) *Checker {
 		p = &Program{opts: Options{}.withDefaults()}
 	}
 	c := &Checker{p: p, obs: obs}
-	c.vm.MemoryBudget = p.opts.Budget.Memory
-	c.env = newEnv(p.opts.Budget.Text)
+	b := p.opts.Budget
+	c.vm.MemoryBudget = b.Memory
+	c.env = newEnv(b.Text)
+	c.content = schema.NewChecker(schema.Limits{Text: b.Text, Values: b.Values, Depth: b.Depth})
 	return c
 }
 

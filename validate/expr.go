@@ -19,6 +19,7 @@ import (
 // are never shown, since they quote values.
 type expression struct {
 	program *vm.Program
+	simple  *condition // the same, if it is comparisons alone, or nil
 	getters map[string]protocol.Getter
 	path    string // the only one, or ""
 	want    string
@@ -75,6 +76,7 @@ func (k *compiler) expr(text string, class protocol.Class) engine {
 	if len(e.getters) != 1 {
 		e.path = ""
 	}
+	e.simple = newCondition(program.Node(), e.getters)
 	return e
 }
 
@@ -212,6 +214,9 @@ func (p *predicates) Visit(node *ast.Node) {
 func (e *expression) check(c *Checker, m *protocol.Message) {
 	if most := c.p.opts.Budget.Text; len(m.Name) > most || len(m.ID) > most {
 		c.report(finding{cause: protocol.TooLarge, off: -1, key: "budget", want: "a name and an id of at most " + strconv.Itoa(most) + " bytes", got: "more"})
+		return
+	}
+	if e.simple != nil && e.simple.holds(m, c.p.opts.Budget.Text) {
 		return
 	}
 	c.env.begin(e, m)

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/validate/schema"
 )
 
 // field is a Field that can be carried out.
@@ -18,7 +18,7 @@ type field struct {
 	get     protocol.Getter
 	typ     protocol.ValueType // Missing: any
 	integer bool
-	pattern *regexp.Regexp
+	pattern *schema.Pattern
 	in      map[string]struct{}
 	format  format
 	typed   bool // values have types of their own, not only text
@@ -45,7 +45,7 @@ func (k *compiler) field(in *Field) engine {
 	k.fieldBounds(f)
 	if in.Pattern != "" {
 		var err error
-		if f.pattern, err = regexp.Compile(in.Pattern); err != nil {
+		if f.pattern, err = schema.NewPattern(in.Pattern); err != nil {
 			k.bad("field.pattern", err)
 		}
 		f.wants.pattern = "text that matches " + short(in.Pattern)

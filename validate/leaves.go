@@ -9,15 +9,13 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/protocol"
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"github.com/sallyport/sallyport/validate/schema"
 )
 
-// leaves turns the errors of the schema library, which quote values and come in no
-// order, into reasons that do not.
+// leaves turns problems, which come in no order, into reasons.
 type leaves struct {
 	c    *Checker
-	s    *schema
+	s    *document
 	v    protocol.Value // what the schema describes
 	list []leaf
 }
@@ -30,10 +28,10 @@ type leaf struct {
 	off            int
 }
 
-// report tells all that e has, in the order of the message. Of more than may be told,
+// report tells all that was added, in the order of the message. Of more than may be told,
 // those are told that are first by their pointers, and the others only counted.
-func (l *leaves) report(e *jsonschema.ValidationError) {
-	if l.collect(e); len(l.list) == 0 {
+func (l *leaves) report() {
+	if len(l.list) == 0 {
 		l.c.fault(fmt.Errorf("rule %q: the schema cannot be applied", l.c.rule.Name))
 		return
 	}
@@ -71,104 +69,84 @@ func compareTokens(a, b string) int {
 	return cmp.Compare(a, b)
 }
 
-// collect goes down to what is wrong: past groups, but not into alternatives, each of
-// which is wrong in a way of its own.
-func (l *leaves) collect(e *jsonschema.ValidationError) {
-	switch k := e.ErrorKind.(type) {
-	case *kind.Schema, *kind.Group, *kind.Reference, *kind.AllOf:
-		for _, cause := range e.Causes {
-			l.collect(cause)
+// add notes p, which is a leaf for each name that is missing.
+func (l *leaves) add(p schema.Problem) {
+	if p.Names == nil {
+		key, want, got := describe(&p)
+		l.list = append(l.list, leaf{at: p.At, key: key, want: want, got: got})
+		return
+	}
+	for _, name := range p.Names {
+		l.list = append(l.list, leaf{at: p.At, key: p.Keyword, want: "a property named " + name, got: "nothing"})
+	}
+}
+
+// describe says what one keyword wants, and, where the kind of value does not tell, what was
+// found.
+func describe(p *schema.Problem) (key, want, got string) {
+	key = p.Keyword
+	switch key {
+	case "type":
+		want = oneOf(p.Types)
+	case "enum":
+		want, got = "one of the listed values", "another"
+	case "const":
+		want, got = "the one value that is allowed", "another"
+	case "format":
+		want, got = "text of the format "+p.Text, "other text"
+	case "pattern":
+		want, got = "text that matches "+short(p.Text), "other text"
+	case "minLength":
+		want, got = "text of at least "+count(p.Want, "character"), count(p.Got, "character")
+	case "maxLength":
+		want, got = "text of at most "+count(p.Want, "character"), count(p.Got, "character")
+	case "minimum":
+		want, got = "a number of at least "+ratio(p.Number), "less"
+	case "maximum":
+		want, got = "a number of at most "+ratio(p.Number), "more"
+	case "exclusiveMinimum":
+		want, got = "a number above "+ratio(p.Number), "one that is not"
+	case "exclusiveMaximum":
+		want, got = "a number below "+ratio(p.Number), "one that is not"
+	case "multipleOf":
+		want, got = "a multiple of "+ratio(p.Number), "another number"
+	case "minItems":
+		want, got = "at least "+count(p.Want, "item"), count(p.Got, "item")
+	case "maxItems":
+		want, got = "at most "+count(p.Want, "item"), count(p.Got, "item")
+	case "uniqueItems":
+		want, got = "items that differ", "equal items"
+	case "contains":
+		want, got = "an item of the kind that the schema describes", "none"
+	case "minContains":
+		want, got = "at least "+count(p.Want, "item")+" of the kind that the schema describes", count(p.Got, "item")
+	case "maxContains":
+		want, got = "at most "+count(p.Want, "item")+" of the kind that the schema describes", "more"
+	case "minProperties":
+		want, got = "at least "+count(p.Want, "property"), count(p.Got, "property")
+	case "maxProperties":
+		want, got = "at most "+count(p.Want, "property"), count(p.Got, "property")
+	case "additionalProperties":
+		want, got = "no other properties", strconv.Itoa(p.Got)+" more"
+	case "items":
+		want, got = "no other items", strconv.Itoa(p.Got)+" more"
+	case "propertyNames":
+		want, got = "names as the schema describes them", "another name"
+	case "not":
+		want = "anything but what the schema excludes"
+	case "anyOf":
+		want = "one of the alternatives that the schema describes"
+	case "oneOf":
+		want = "one of the alternatives that the schema describes"
+		if p.Many {
+			want, got = "exactly "+want, "more than one"
 		}
-		if len(e.Causes) == 0 {
-			l.add(e, "schema", "what the schema describes", "")
-		}
-	case *kind.Required:
-		for _, name := range k.Missing {
-			l.add(e, "required", "a property named "+name, "nothing")
-		}
-	case *kind.DependentRequired:
-		for _, name := range k.Missing {
-			l.add(e, "dependentRequired", "a property named "+name, "nothing")
-		}
-	case *kind.Dependency:
-		for _, name := range k.Missing {
-			l.add(e, "dependencies", "a property named "+name, "nothing")
-		}
-	case *kind.AdditionalProperties:
-		l.add(e, "additionalProperties", "no other properties", strconv.Itoa(len(k.Properties))+" more")
-	case *kind.InvalidJsonValue, *kind.RefCycle:
-		// Not the message's; if there is nothing else, report says so.
+	case "false":
+		want = "nothing"
 	default:
-		key, want, got := keyword(e.ErrorKind)
-		l.add(e, key, want, got)
+		want = "what the schema describes"
 	}
-}
-
-func (l *leaves) add(e *jsonschema.ValidationError, key, want, got string) {
-	l.list = append(l.list, leaf{at: e.InstanceLocation, key: key, want: want, got: got})
-}
-
-// keyword says what one keyword wants, and, where the kind of value does not tell, what
-// was found.
-func keyword(k jsonschema.ErrorKind) (key, want, got string) {
-	switch k := k.(type) {
-	case *kind.Type:
-		return "type", oneOf(k.Want), ""
-	case *kind.Enum:
-		return "enum", "one of the listed values", "another"
-	case *kind.Const:
-		return "const", "the one value that is allowed", "another"
-	case *kind.Format:
-		return "format", "text of the format " + k.Want, "other text"
-	case *kind.Pattern:
-		return "pattern", "text that matches " + short(k.Want), "other text"
-	case *kind.MinLength:
-		return "minLength", "text of at least " + count(k.Want, "character"), count(k.Got, "character")
-	case *kind.MaxLength:
-		return "maxLength", "text of at most " + count(k.Want, "character"), count(k.Got, "character")
-	case *kind.Minimum:
-		return "minimum", "a number of at least " + ratio(k.Want), "less"
-	case *kind.Maximum:
-		return "maximum", "a number of at most " + ratio(k.Want), "more"
-	case *kind.ExclusiveMinimum:
-		return "exclusiveMinimum", "a number above " + ratio(k.Want), "one that is not"
-	case *kind.ExclusiveMaximum:
-		return "exclusiveMaximum", "a number below " + ratio(k.Want), "one that is not"
-	case *kind.MultipleOf:
-		return "multipleOf", "a multiple of " + ratio(k.Want), "another number"
-	case *kind.MinItems:
-		return "minItems", "at least " + count(k.Want, "item"), count(k.Got, "item")
-	case *kind.MaxItems:
-		return "maxItems", "at most " + count(k.Want, "item"), count(k.Got, "item")
-	case *kind.AdditionalItems:
-		return "items", "no other items", strconv.Itoa(k.Count) + " more"
-	case *kind.MinProperties:
-		return "minProperties", "at least " + count(k.Want, "property"), count(k.Got, "property")
-	case *kind.MaxProperties:
-		return "maxProperties", "at most " + count(k.Want, "property"), count(k.Got, "property")
-	case *kind.UniqueItems:
-		return "uniqueItems", "items that differ", "equal items"
-	case *kind.PropertyNames:
-		return "propertyNames", "names as the schema describes them", "another name"
-	case *kind.Contains:
-		return "contains", "an item of the kind that the schema describes", "none"
-	case *kind.MinContains:
-		return "minContains", "at least " + count(k.Want, "item") + " of the kind that the schema describes", count(len(k.Got), "item")
-	case *kind.MaxContains:
-		return "maxContains", "at most " + count(k.Want, "item") + " of the kind that the schema describes", "more"
-	case *kind.Not:
-		return "not", "anything but what the schema excludes", ""
-	case *kind.AnyOf:
-		return "anyOf", "one of the alternatives that the schema describes", ""
-	case *kind.OneOf:
-		if k.Subschemas != nil {
-			return "oneOf", "exactly one of the alternatives that the schema describes", "more than one"
-		}
-		return "oneOf", "one of the alternatives that the schema describes", ""
-	case *kind.FalseSchema:
-		return "false", "nothing", ""
-	}
-	return "schema", "what the schema describes", ""
+	return key, want, got
 }
 
 var typeWords = map[string]string{"null": "null", "boolean": "a boolean", "number": "a number", "integer": "an integer",

@@ -79,6 +79,22 @@ func (p *Program) Rules() []RuleInfo {
 	return infos
 }
 
+// Notes are what a person who wrote the rules may want to know, a line each. Nothing is
+// wrong.
+func (p *Program) Notes() (lines []string) {
+	if p == nil {
+		return nil
+	}
+	for _, r := range p.rules {
+		if s, ok := r.engine.(*document); ok {
+			for _, keyword := range s.slower {
+				lines = append(lines, "rule "+r.Name+": the schema uses "+keyword+": it is checked by the slower library")
+			}
+		}
+	}
+	return lines
+}
+
 // compiler holds what is the same for all rules of one Compile.
 type compiler struct {
 	codec  protocol.Codec

@@ -69,7 +69,8 @@ type Options struct {
 type Budget struct {
 	// Text is the bytes of a text that a pattern or an expression is applied to; 64 KiB.
 	Text int `json:"text,omitempty"`
-	// Values is the number of JSON values that a schema is applied to; 100000.
+	// Values is the number of JSON values that a schema is applied to; 100000. For each of
+	// them a value may be looked at 64 times, as alternatives do.
 	Values int `json:"values,omitempty"`
 	// Depth is the nesting of JSON that a schema is applied to; 64.
 	Depth int `json:"depth,omitempty"`

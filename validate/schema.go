@@ -10,16 +10,26 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/validate/schema"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// schema is a Schema that can be carried out.
-type schema struct {
+// document is a Schema that can be carried out.
+type document struct {
 	get      protocol.Getter
 	at       string
-	byName   map[string]*jsonschema.Schema
-	everyone *jsonschema.Schema  // for every operation, or nil
+	byName   map[string]*content
+	everyone *content            // for every operation, or nil
 	known    map[string]struct{} // names of the document, which may be told
+	slower   []string            // keywords for which there is no program
+}
+
+// content is one schema: a program, which only tells whether a value is valid, and the
+// same in the library, which tells what is wrong. Program is nil if the schema has what
+// programs cannot do.
+type content struct {
+	program *schema.Program
+	library *jsonschema.Schema
 }
 
 // base is the address of the one document. Nothing is ever loaded from it.
@@ -30,7 +40,7 @@ func (k *compiler) schema(in *Schema) engineOfOperations {
 		k.bad("schema", fmt.Errorf("protocol %s has no JSON values", k.traits.Name))
 		return nil
 	}
-	s := &schema{at: in.At, byName: make(map[string]*jsonschema.Schema), known: make(map[string]struct{})}
+	s := &document{at: in.At, byName: make(map[string]*content), known: make(map[string]struct{})}
 	if s.at == "" {
 		s.at = k.traits.Content
 	}
@@ -53,12 +63,17 @@ func (k *compiler) schema(in *Schema) engineOfOperations {
 		k.bad("schema", k.schemaError(in, err))
 		return nil
 	}
-	compile := func(ptr string) *jsonschema.Schema {
+	compile := func(ptr string) *content {
 		out, err := guarded(lib, base+"#"+fragment(ptr))
 		if err != nil {
 			k.badAt("schema", schemaOffset(in.Document, err, s.known), "", k.schemaError(in, err))
+			return nil
 		}
-		return out
+		program, err := schema.Compile(doc, ptr)
+		if outside, ok := errors.AsType[*schema.Outside](err); ok && !slices.Contains(s.slower, outside.Keyword) {
+			s.slower = append(s.slower, outside.Keyword)
+		}
+		return &content{program, out}
 	}
 	if in.Methods != nil {
 		for _, name := range slices.Sorted(maps.Keys(in.Methods)) {
@@ -90,7 +105,7 @@ type engineOfOperations interface {
 	operations() []string
 }
 
-func (s *schema) operations() []string { return slices.Sorted(maps.Keys(s.byName)) }
+func (s *document) operations() []string { return slices.Sorted(maps.Keys(s.byName)) }
 
 // noLoader refuses references to other documents: files and networks are not for a
 // validator.
@@ -244,14 +259,14 @@ func (k *compiler) regexp(text string) (jsonschema.Regexp, error) {
 	return cappedRegexp{re, k.opts.Budget.Text}, nil
 }
 
-func (s *schema) check(c *Checker, m *protocol.Message) {
+func (s *document) check(c *Checker, m *protocol.Message) {
 	sch := s.everyone
 	if sch == nil {
 		if sch = s.byName[string(m.Name)]; sch == nil {
 			return
 		}
 	}
-	if sch.Bool != nil && *sch.Bool {
+	if b := sch.library.Bool; b != nil && *b {
 		return
 	}
 	v, ok := s.get(m)
@@ -259,20 +274,29 @@ func (s *schema) check(c *Checker, m *protocol.Message) {
 		c.report(finding{path: s.at, off: -1, key: "required", want: "a value", got: "nothing"})
 		return
 	}
-	x, wrong := decode(v.Raw, c.p.opts.Budget)
-	if wrong != nil {
-		c.report(finding{cause: wrong.cause, path: s.at, off: v.Off + wrong.off, key: wrong.key, want: wrong.want, got: "something else"})
-		return
+	verdict := schema.Unsure
+	if sch.program != nil {
+		verdict = c.content.Check(sch.program, v.Raw)
 	}
-	err := sch.Validate(x)
-	if err == nil {
-		return
+	if verdict != schema.Valid {
+		s.explain(c, sch, v, verdict)
 	}
-	invalid, ok := err.(*jsonschema.ValidationError)
-	if !ok {
-		c.fault(fmt.Errorf("rule %q: the schema cannot be applied: %T", c.rule.Name, err))
-		return
-	}
+}
+
+// explain reports what is wrong with v, which the program did not find valid. If it is not
+// sure the library decides.
+func (s *document) explain(c *Checker, sch *content, v protocol.Value, verdict schema.Verdict) {
 	l := leaves{c: c, s: s, v: v}
-	l.report(invalid)
+	if verdict == schema.Invalid {
+		verdict = c.content.Explain(sch.program, v.Raw, l.add)
+	}
+	switch verdict {
+	case schema.Invalid:
+		l.report()
+	case schema.Spent:
+		panic(spent{"content that needs less work to compare with its schema"})
+	default:
+		l.list = nil
+		l.library(sch.library)
+	}
 }

@@ -24,7 +24,10 @@ every mistake as
   file:line:col: what: what is wrong (what to do)
 
 Variables and files that the configuration mentions must be there. What comes from
-them is never shown. A FILE of - is standard input.
+them is never shown. A FILE of - is standard input. What is right and could be better
+is a note:
+
+  file: note: route: rule: what it is
 
 The exit status is 0 if all is right, 1 if anything is wrong and 2 if the command
 line is. It is also called validate and lint, and sallyport -t does the same.`,
@@ -44,6 +47,7 @@ type checked struct {
 	File     string           `json:"file"`
 	OK       bool             `json:"ok"`
 	Routes   []string         `json:"routes,omitempty"`
+	Notes    []string         `json:"notes,omitempty"` // what is right, and could be better
 	Mistakes []config.Mistake `json:"mistakes,omitempty"`
 	More     int              `json:"more,omitempty"`  // mistakes that were left out
 	Error    string           `json:"error,omitempty"` // if the file could not be read
@@ -65,6 +69,9 @@ func checkFiles(cmd *cobra.Command, names []string, asJSON bool) error {
 		switch {
 		case r.OK:
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok: %s\n", name, routes(len(r.Routes)))
+			for _, note := range r.Notes {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: note: %s\n", name, note)
+			}
 		case r.Error != "":
 			fmt.Fprintf(cmd.ErrOrStderr(), "sallyport: %s\n", r.Error)
 		default:
@@ -93,6 +100,9 @@ func checkFile(name string) checked {
 		c := f.Config()
 		for i := range c.Routes {
 			r.Routes = append(r.Routes, c.Routes[i].Name)
+			for _, note := range c.Routes[i].Rules.Notes() {
+				r.Notes = append(r.Notes, "route "+c.Routes[i].Name+": "+note)
+			}
 		}
 		return r
 	}
