@@ -98,9 +98,9 @@ func (b *bench) judgeTests() {
 	for _, m := range benchLine.FindAllStringSubmatch(string(out), -1) {
 		ns, _ := strconv.ParseFloat(m[2], 64)
 		switch {
-		case strings.Contains(m[1], "Library"):
+		case strings.HasPrefix(m[1], "BenchmarkSchema1KiBLibrary-"):
 			theirs = ns
-		default:
+		case strings.HasPrefix(m[1], "BenchmarkSchema1KiB-"):
 			ours = ns
 			allocs, _ = strconv.ParseFloat(m[3], 64)
 		}
