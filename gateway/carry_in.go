@@ -73,7 +73,7 @@ func (s *Session) starter(own *tunnel.Owner, b *Backend, m *protocol.Message) fu
 func (s *Session) carry(own *tunnel.Owner, b *Backend, head []byte, m *protocol.Message) {
 	r := s.route
 	s.state = sessionMachine.step(s.state, carry)
-	s.due = time.Time{}
+	s.due = 0
 	own.SetIdle(r.timeouts.Frame)
 	own.SetTotal(r.timeouts.Body)
 	r.counters.carried.Add(1)

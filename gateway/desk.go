@@ -12,19 +12,19 @@ import (
 type desk struct {
 	first, last *exchange
 	byID        map[uint64]*exchange // by hash, chained by same
-	open        int                  // exchanges that have no answer yet
-	lies        int                  // all that lies here, answered or not
 	bytes       int                  // of answers that wait for their turn
-	waits       bool                 // a request waits for room, and is not here yet
 	own         *Backend             // that is the client's alone
-	bound       bool                 // it has changed that for its later requests
 	carrier     *Backend             // that brings a great result
 	waiting     []*Backend           // that want to bring one too
 	parked      parkedList           // what the client is to ask for again
-	draining    bool                 // nothing more is taken; closed when nothing is open
 	why         error                // it will be closed, when nothing is open
+	cause       error                // it is closed
+	open        int32                // exchanges that have no answer yet
+	lies        int32                // all that lies here, answered or not
+	waits       bool                 // a request waits for room, and is not here yet
+	bound       bool                 // the client has changed its own connection for its later requests
+	draining    bool                 // nothing more is taken; closed when nothing is open
 	closed      bool
-	cause       error // why
 }
 
 // find reports whether a request named id is open. A request without ID never is.
@@ -112,7 +112,7 @@ func (d *desk) say(h *tunnel.Held, s *Session, frame []byte) error {
 	if !s.route.ordered || d.first == nil {
 		return h.Put(frame)
 	}
-	if d.lies >= 2*s.route.limits.InFlight || d.bytes+len(frame) > s.route.limits.Queue {
+	if int(d.lies) >= 2*s.route.limits.InFlight || d.bytes+len(frame) > s.route.limits.Queue {
 		return tunnel.ErrFull // the Session pauses, and is reenabled with the next answer
 	}
 	d.bytes += len(frame)

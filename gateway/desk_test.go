@@ -262,7 +262,7 @@ func (m *deskModel) check(t *rapid.T) {
 		}
 		held += len(strings.Join(l.frames, ""))
 	}
-	if d := &m.desk; d.open != open || d.lies != len(m.lines) || d.bytes != held {
+	if d := &m.desk; int(d.open) != open || int(d.lies) != len(m.lines) || d.bytes != held {
 		t.Fatalf("got %d open of %d with %d bytes, want %d of %d with %d", d.open, d.lies, d.bytes, open, len(m.lines), held)
 	}
 	if open == 0 && len(m.desk.byID) > 0 {

@@ -19,7 +19,7 @@ func (s *Session) turn(m *protocol.Message) bool {
 		return true
 	}
 	private := m.Bind != protocol.Any
-	return !s.apart && private == s.private && m.Bind != protocol.Alone && s.open < s.route.limits.InFlight
+	return !s.apart && private == s.private && m.Bind != protocol.Alone && int(s.open) < s.route.limits.InFlight
 }
 
 // went notes where m went.

@@ -15,8 +15,8 @@ func (s *Session) Tick(own *tunnel.Owner, now time.Time) {
 	if s.state == closed {
 		return
 	}
-	if !s.due.IsZero() {
-		if !now.Before(s.due) {
+	if s.due != 0 {
+		if momentOf(now) >= s.due {
 			s.route.counters.limits[limitFrameTime].Add(1)
 			n := s.notice(protocol.Fix, protocol.TooLarge)
 			n.Reasons = []protocol.Reason{{Off: -1, Rule: "timeouts.frame", Want: "a whole frame within " + s.route.timeouts.Frame.String()}}
@@ -24,11 +24,11 @@ func (s *Session) Tick(own *tunnel.Owner, now time.Time) {
 			s.close(errSlow)
 			return
 		}
-		own.Wake(s.due)
+		own.Wake(s.due.time())
 	}
 	if s.held.on && s.held.notice == nil {
-		if s.held.until.IsZero() || now.Before(s.held.until) {
-			own.Wake(s.held.until)
+		if s.held.until == 0 || momentOf(now) < s.held.until {
+			own.Wake(s.held.until.time())
 		} else {
 			s.vc.Reenable() // the frame is offered again, and hears Later
 		}
@@ -70,9 +70,9 @@ func (s *Session) End(_ *tunnel.Owner, err error) {
 	if s.state == closed {
 		return
 	}
-	if s.resume != (protocol.Resume{}) || !s.due.IsZero() {
+	if s.resume != (protocol.Resume{}) || s.due != 0 {
 		s.route.counters.cut.Add(1)
-		s.due = time.Time{}
+		s.due = 0
 	}
 	if errors.Is(err, io.EOF) && !s.blocks() {
 		s.finishUp()

@@ -149,7 +149,7 @@ func (s *Session) strike(n *protocol.Notice) bool {
 		return true
 	}
 	s.strikes++
-	if s.strikes >= s.route.limits.Strikes {
+	if int(s.strikes) >= s.route.limits.Strikes {
 		s.route.counters.limits[limitStrikes].Add(1)
 		s.close(errStrikes)
 	}

@@ -84,7 +84,7 @@ func (r *route) logSession(s *Session, cause error) {
 	if r.logger == nil || !r.logger.Logger.IsLevelEnabled(logrus.InfoLevel) {
 		return
 	}
-	fields := logrus.Fields{"peer": s.peer, "received": s.count.received, "refused": s.count.refused, "seconds": time.Since(s.began).Seconds()}
+	fields := logrus.Fields{"peer": s.peer, "received": s.count.received, "refused": s.count.refused, "seconds": time.Since(s.began.time()).Seconds()}
 	if cause != nil {
 		fields["cause"] = cause.Error()
 	}

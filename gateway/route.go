@@ -142,7 +142,7 @@ func (w *worker) flush() {
 // admit makes a Session of a new connection, or turns it away.
 func (r *route) admit(conn net.Conn) {
 	peer := conn.RemoteAddr().String()
-	s := &Session{route: r, peer: peer, began: time.Now(), w: lightest(r.workers)}
+	s := &Session{route: r, peer: peer, began: momentOf(time.Now()), w: lightest(r.workers)}
 	if full, ok := r.enter(s, peer); !ok {
 		r.counters.limits[full].Add(1)
 		turnAway(conn, r.say(nil, nil, &protocol.Notice{Class: protocol.Later, Cause: protocol.Busy, RetryAfter: r.conf.RetryAfter}))
@@ -153,7 +153,9 @@ func (r *route) admit(conn net.Conn) {
 		s.homes = make([]*Backend, len(r.pools))
 	}
 	var own *tunnel.Owner
-	s.vc, own = s.w.shard.New(r.conf.Name+" "+peer, conn, r.limits.Queue, s)
+	name := r.conf.Name + " " + peer
+	s.peer = name[len(name)-len(peer):] // one string for both
+	s.vc, own = s.w.shard.New(name, conn, r.limits.Queue, s)
 	if r.timeouts.Idle > 0 {
 		own.SetIdle(r.timeouts.Idle)
 	}

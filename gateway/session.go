@@ -17,28 +17,29 @@ type Session struct {
 	w     *worker // of its shard
 	vc    *tunnel.VConn
 	peer  string
-	began time.Time
+	began moment
 
+	resume protocol.Resume
+	skip   int64  // bytes of a body that nobody wants
+	due    moment // when the frame that has begun must be whole; 0: none has
+	held   held
+	memo   uint64     // of the codec
+	at     *pool      // where it has asked for a place
+	inn    *owns      // where it has asked for a connection of its own
+	home   *pool      // where the last request went
+	homes  []*Backend // for each pool, where its open requests went last; nil if their order means nothing
+	count  struct{ received, refused uint64 }
+
+	open    int32 // requests, when it was last looked
+	lies    int32 // the same with those that were given up or put off, which the backend still has
+	strikes int32 // refusals in a row
 	state   state
-	resume  protocol.Resume
-	skip    int64     // bytes of a body that nobody wants
-	due     time.Time // when the frame that has begun must be whole; zero: none has
-	strikes int       // refusals in a row
-	held    held
-	memo    uint64     // of the codec
-	at      *pool      // where it has asked for a place
-	inn     *owns      // where it has asked for a connection of its own
-	home    *pool      // where the last request went
-	homes   []*Backend // for each pool, where its open requests went last; nil if their order means nothing
-	private bool       // the last request went to its own connection
-	apart   bool       // and nothing may follow that before it is answered
-	off     bool       // the client has said that it leaves: what still comes is not looked at
-	open    int        // requests, when it was last looked
-	lies    int        // the same with those that were given up or put off, which the backend still has
-	said    bool       // something was put for the client in this call
-	over    bool       // the desk was found closed: what is left of this call is to leave
-	judging bool       // a request was received, and is neither refused nor passed on
-	count   struct{ received, refused uint64 }
+	private bool // the last request went to its own connection
+	apart   bool // and nothing may follow that before it is answered
+	off     bool // the client has said that it leaves: what still comes is not looked at
+	said    bool // something was put for the client in this call
+	over    bool // the desk was found closed: what is left of this call is to leave
+	judging bool // a request was received, and is neither refused nor passed on
 
 	desk desk // guarded by vc
 	seat seat // guarded by the pool
@@ -50,14 +51,14 @@ type Session struct {
 type held struct {
 	on       bool
 	counted  bool      // as queued: it is a request
-	member   int       // of the batch: those before it are done with
+	verified bool      // the request was judged
+	member   int32     // of the batch: those before it are done with
 	gather   *gather   // of the batch
 	division *division // of a request that goes to several backends
-	verified bool      // the request was judged
 	backend  *Backend  // it has a place here
 	x        *exchange // it is on the desk already, and its client may have heard a wait notice
 	notice   []byte    // it was refused, and the client's queue had no room for the notice
-	until    time.Time // the queue timeout
+	until    moment    // the queue timeout
 }
 
 // Causes with which a Session closes its client.
@@ -154,15 +155,15 @@ func (s *Session) wake() {
 func (s *Session) watch(own *tunnel.Owner, whole, blocked bool, left int) {
 	switch {
 	case s.skip > 0:
-		if whole || s.due.IsZero() {
-			s.due = own.Now().Add(s.route.timeouts.Body)
-			own.Wake(s.due)
+		if whole || s.due == 0 {
+			s.due = momentOf(own.Now().Add(s.route.timeouts.Body))
+			own.Wake(s.due.time())
 		}
 	case left == 0 || blocked || s.state == closed:
-		s.due = time.Time{}
-	case whole || s.due.IsZero():
-		s.due = own.Now().Add(s.route.timeouts.Frame)
-		own.Wake(s.due)
+		s.due = 0
+	case whole || s.due == 0:
+		s.due = momentOf(own.Now().Add(s.route.timeouts.Frame))
+		own.Wake(s.due.time())
 	}
 }
 
@@ -195,7 +196,7 @@ func (s *Session) batch(own *tunnel.Owner, m *protocol.Message) bool {
 	if err != nil {
 		return s.malformed(m, err, nil)
 	}
-	g, from := s.held.gather, s.held.member
+	g, from := s.held.gather, int(s.held.member)
 	if g == nil {
 		g = &gather{Gather: *splitter.NewGather(s.route.limits.Gather), head: append([]byte(nil), m.Head...)}
 		s.route.counters.batches.Add(uint64(len(parts)))
@@ -211,7 +212,7 @@ func (s *Session) batch(own *tunnel.Owner, m *protocol.Message) bool {
 			ok = s.request(own, &part.Message, g)
 		}
 		if !ok {
-			s.held.member, s.held.gather = i, g
+			s.held.member, s.held.gather = int32(i), g
 			return false
 		}
 	}
@@ -296,7 +297,7 @@ func (s *Session) judge(m *protocol.Message) *protocol.Notice {
 	switch {
 	case same && !s.route.joins:
 		return s.notice(protocol.Duplicate, protocol.StillOpen)
-	case s.lies >= r.limits.InFlight && !r.ordered: // where answers come in order nothing is lost by not reading on
+	case int(s.lies) >= r.limits.InFlight && !r.ordered: // where answers come in order nothing is lost by not reading on
 		r.counters.limits[limitInFlight].Add(1)
 		return s.notice(protocol.Later, protocol.Busy)
 	case r.counters.inFlight.Load()+r.counters.queued.Load() >= int64(r.limits.InFlightTotal):
@@ -407,7 +408,7 @@ func (s *Session) overdue(now time.Time) *protocol.Notice {
 	case !s.held.on:
 	case s.route.draining.Load():
 		return s.notice(protocol.Later, protocol.Draining)
-	case !s.held.until.IsZero() && !now.Before(s.held.until):
+	case s.held.until != 0 && momentOf(now) >= s.held.until:
 		s.route.counters.limits[limitQueueTime].Add(1)
 		return s.notice(protocol.Later, protocol.QueueTimeout)
 	}
@@ -496,8 +497,8 @@ func (s *Session) enter(x *exchange, m *protocol.Message) bool {
 // hold leaves the request where it is until there is room, or it is until. The zero time is never: it waits for nothing
 // but the client's own answers.
 func (s *Session) hold(own *tunnel.Owner, until time.Time) {
-	if s.held.until.IsZero() && !until.IsZero() {
-		s.held.until = until
+	if s.held.until == 0 && !until.IsZero() {
+		s.held.until = momentOf(until)
 		own.Wake(until)
 	}
 	if s.held.on {
