@@ -340,7 +340,7 @@ func (s *Session) accept(own *tunnel.Owner, m *protocol.Message, g *gather) (boo
 func (s *Session) pass(own *tunnel.Owner, m *protocol.Message, g *gather) (bool, *protocol.Notice) {
 	r := s.route
 	now := own.Now()
-	until := now.Add(r.timeouts.Queue)
+	queued := func() { s.hold(own, now.Add(r.timeouts.Queue)) }
 	for {
 		if n := s.overdue(now); n != nil {
 			return false, n
@@ -352,7 +352,7 @@ func (s *Session) pass(own *tunnel.Owner, m *protocol.Message, g *gather) (bool,
 				return false, s.notice(protocol.Later, protocol.BackendDown)
 			}
 			if b == nil {
-				s.hold(own, until)
+				queued()
 				return false, nil
 			}
 			s.held.backend = b
@@ -363,13 +363,13 @@ func (s *Session) pass(own *tunnel.Owner, m *protocol.Message, g *gather) (bool,
 				s.held.backend = nil // it has ended, and its places with it
 				continue
 			}
-			s.hold(own, until)
+			queued()
 			return false, nil
 		}
 		if ok, n := s.reserveWhole(own, m, g); !ok {
 			room.Release()
 			if n == nil {
-				s.hold(own, until)
+				queued()
 			}
 			return false, n
 		}
@@ -380,7 +380,7 @@ func (s *Session) pass(own *tunnel.Owner, m *protocol.Message, g *gather) (bool,
 		}
 		switch {
 		case err == nil && !done:
-			s.hold(own, until)
+			queued()
 			return false, nil
 		case err == nil:
 			s.went(b, m)
