@@ -243,7 +243,7 @@ func TestReadingAnyByteAtAnyPlace(t *testing.T) {
 }
 
 func FuzzReading(f *testing.F) {
-	for _, text := range []string{valid, `{"a":1,"a":2}`, `{"abcdefgh":1,"abcdefgh":2}`, `[1,-2.5e3,"\u00e4",null]`, `{"a\"b":"\\"}`, "\xff", `[[[]]]`, `{"a":""}`} {
+	for _, text := range []string{valid, `{"a":1,"a":2}`, `{"abcdefgh":1,"abcdefgh":2}`, `[1,-2.5e3,"\u00e4",null]`, `{"a\"b":"\\"}`, "\xff", `[[[]]]`, "{\"a\":\"\x01\"}"} {
 		f.Add([]byte(text))
 	}
 	p, c := pairOf([]byte(`{}`)).program, checkerForTests()

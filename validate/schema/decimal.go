@@ -66,6 +66,7 @@ func anyNumber(text []byte) (d decimal) {
 	return d
 }
 
+// exponent is that of text, or one that is far beyond the largest.
 func exponent(text []byte) (n int) {
 	sign := 1
 	for _, b := range text {
@@ -74,7 +75,7 @@ func exponent(text []byte) (n int) {
 			sign = -1
 		case '+':
 		default:
-			n = 10*n + int(b-'0')
+			n = min(10*n+int(b-'0'), 10*largestPower)
 		}
 	}
 	return sign * n

@@ -73,7 +73,7 @@ func TestASchemaIsFoundByItsPointer(t *testing.T) {
 func TestWhatIsNoJSONIsUnsure(t *testing.T) {
 	p := compiled(t, `{}`)
 	c := NewChecker(Limits{Text: 10, Values: 5, Depth: 2})
-	for _, text := range []string{``, ` `, `{`, `[1,]`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{,}`, `01`, `1.`, `.1`, `-`, `+1`, `1e`, `1e309`, `1e-309`, `nul`, `nulls`, `tru`, `"`, `"\`, `"\x"`, `"\'"`,
+	for _, text := range []string{``, ` `, `{`, `[1,]`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{,}`, `01`, `1.`, `.1`, `-`, `+1`, `1e`, `1e309`, `1e-309`, `0E9227000000000000000`, `1e18446744073709551617`, `nul`, `nulls`, `tru`, `"`, `"\`, `"\x"`, `"\'"`,
 		`"\u12"`, `"\u12g4"`, "\"\x01\"", "\"a\nb\"", "\"\xff\"", "\"\\n\xff\"", "\"\xed\xa0\x80\"", `1 2`, `{} {}`, `{"a":1,"a":2}`, `{"a":1,"\u0061":2}`, `[[[]]]`, `[1,2,3,4,5]`, "\ufeff1",
 		`123456789012345678901234567890123`, `{"a" 1}`, `[1 2]`, `]`, `}`, `"a`, `"aaaaaaaaaaaaaaa`, "\x00", `NaN`} {
 		if got := c.Check(p, []byte(text)); got != Unsure {
