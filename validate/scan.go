@@ -35,14 +35,17 @@ func (s *scan) space() {
 // str is the string that begins here, with its quotes.
 func (s *scan) str() []byte {
 	at := s.pos
-	for s.pos++; s.pos < len(s.data); s.pos++ {
-		switch s.data[s.pos] {
-		case '\\':
-			s.pos++
-		case '"':
-			s.pos++
+	for s.pos++; s.pos < len(s.data); {
+		n := bytes.IndexByte(s.data[s.pos:], '"')
+		if n < 0 {
+			break
+		}
+		slash := bytes.IndexByte(s.data[s.pos:s.pos+n], '\\')
+		if slash < 0 {
+			s.pos += n + 1
 			return s.data[at:s.pos]
 		}
+		s.pos += slash + 2 // what is escaped may be a quote
 	}
 	s.pos = len(s.data)
 	return s.data[at:]
