@@ -3,12 +3,17 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/sallyport/sallyport/bench/internal/rig"
 )
@@ -32,13 +37,13 @@ func TestAnswersBringTheirNonce(t *testing.T) {
 		for want := range 4 {
 			n := s.split(answers)
 			frame := answers[:n]
-			if seq, ok := s.check(frame, 7, 0, 4); seq != want || !ok {
+			if seq, ok := s.check(frame, 7, 0, 4, want); seq != want || !ok {
 				t.Errorf("%s: got %d, %v, want %d", s.name, seq, ok, want)
 			}
-			if _, ok := s.check(frame, 8, 0, 4); ok {
+			if _, ok := s.check(frame, 8, 0, 4, want); ok {
 				t.Errorf("%s: another client's answer passes", s.name)
 			}
-			if _, ok := s.check(frame, 7, 4, 4); ok {
+			if _, ok := s.check(frame, 7, 4, 4, want); ok {
 				t.Errorf("%s: an answer to what is not open passes", s.name)
 			}
 			answers = answers[n:]
@@ -54,43 +59,92 @@ func TestServerAnswersABatch(t *testing.T) {
 	}
 }
 
-// A caller refuses an answer that is another's, comes twice or is none.
-func TestCallerRefusesWhatIsNotItsOwn(t *testing.T) {
-	for name, answers := range map[string]string{
-		"another's": "+OK\r\n$3\r\n8.0\r\n", "no value": "+OK\r\n$-1\r\n", "an error": "-ERR\r\n", "another order": "$3\r\n7.0\r\n+OK\r\n",
-	} {
-		here, there := net.Pipe()
-		go func() {
-			_, _ = there.Read(make([]byte, 4096))
-			_, _ = there.Write([]byte(answers))
-		}()
-		c := &caller{speech: &redisPairs, conn: here, number: 7, in: make([]byte, 512)}
-		if err := c.exchange(2); err == nil {
-			t.Errorf("%s: it passes", name)
+// A value of Redis brings its client's number and that of the SET before. Answers are cut anywhere.
+func TestConversationHears(t *testing.T) {
+	for _, cut := range []int{1, 2, 7, 64, 1000} {
+		c := conversation{speech: redisPairs(64), number: 7}
+		asked := string(c.ask(nil, 2))
+		value := "7.0." + strings.Repeat("v", 60)
+		if want := "*3\r\n$3\r\nSET\r\n$5\r\nkey:7\r\n$64\r\n" + value + "\r\n*2\r\n$3\r\nGET\r\n$5\r\nkey:7\r\n"; asked != want {
+			t.Fatalf("got %q, want %q", asked, want)
 		}
-		_ = here.Close()
-		_ = there.Close()
+		answers := "+OK\r\n$64\r\n" + value + "\r\n"
+		for len(answers) > 0 {
+			n := min(cut, len(answers))
+			if c.over() {
+				t.Errorf("cut by %d: it is over before %q", cut, answers)
+			}
+			if err := c.hear([]byte(answers[:n])); err != nil {
+				t.Fatalf("cut by %d: %v", cut, err)
+			}
+			answers = answers[n:]
+		}
+		if !c.over() {
+			t.Errorf("cut by %d: it is not over", cut)
+		}
+		if asked := string(c.ask(nil, 1)); !strings.Contains(asked, "7.2.v") {
+			t.Errorf("the next request is %q", asked)
+		}
 	}
 }
 
-// One answer that takes long makes all that should have been sent meanwhile late.
-func TestPacedCountsFromWhenItWasDue(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := 0
-		took, err := paced(time.Now(), 10*time.Millisecond, 60*time.Millisecond, func() error {
-			if n++; n == 2 {
-				time.Sleep(25 * time.Millisecond)
-			}
-			return nil
-		})
-		want := []time.Duration{0, 25 * time.Millisecond, 15 * time.Millisecond, 5 * time.Millisecond, 0, 0}
-		if err != nil || len(took) != len(want) {
-			t.Fatalf("got %v, %v, want %v", took, err, want)
+// An answer that is another's, comes twice, in another order or is none, is refused.
+func TestConversationRefusesWhatIsNotItsOwn(t *testing.T) {
+	value := func(nonce string) string { return "$8\r\n" + nonce + strings.Repeat("v", 8-len(nonce)) + "\r\n" }
+	for name, answers := range map[string]string{
+		"another's": "+OK\r\n" + value("8.0."), "an older one": "+OK\r\n" + value("7.2."), "no value": "+OK\r\n$-1\r\n", "an error": "-ERR\r\n",
+		"another order": value("7.0.") + "+OK\r\n", "one too many": "+OK\r\n" + value("7.0.") + "+OK\r\n", "an OK in place of a value": "+OK\r\n+OK\r\n",
+	} {
+		c := conversation{speech: redisPairs(8), number: 7}
+		c.ask(nil, 2)
+		if err := c.hear([]byte(answers)); !errors.Is(err, errStrange) {
+			t.Errorf("%s: got %v, want %v", name, err, errStrange)
 		}
-		for i := range want {
-			if took[i] != want[i] {
-				t.Errorf("got %v, want %v", took, want)
+	}
+	c := conversation{speech: &jsonrpc, number: 7}
+	requests := c.ask(nil, 2)
+	first := jsonrpc.answer(nil, requests[:jsonrpc.split(requests)])
+	if err := errors.Join(c.hear(first), c.hear(first)); !errors.Is(err, errStrange) {
+		t.Errorf("twice: got %v, want %v", err, errStrange)
+	}
+}
+
+// One answer that takes long makes all that its client should have sent meanwhile late, and nobody else's.
+func TestScheduleCountsFromWhenItWasDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const step = 5 * time.Millisecond
+		s := newSchedule(time.Now(), step, 2, 12)
+		late := make([][]time.Duration, 2)
+		answers := make(chan int, 12)
+		serve := func(client int) {
+			takes := time.Duration(0)
+			if client == 1 && len(late[1]) == 1 {
+				takes = 25 * time.Millisecond
 			}
+			time.AfterFunc(takes, func() { answers <- client })
+		}
+		for len(late[0])+len(late[1]) < 12 {
+			for client, ok := s.take(time.Now()); ok; client, ok = s.take(time.Now()) {
+				serve(client)
+			}
+			wait, ok := s.until(time.Now())
+			if !ok {
+				wait = time.Hour
+			}
+			select {
+			case client := <-answers:
+				took, again := s.answered(client, time.Now())
+				late[client] = append(late[client], took)
+				if again {
+					serve(client)
+				}
+			case <-time.After(wait):
+			}
+		}
+		// The second client is due at 5, 15, 25, 35, 45 and 55 ms. Its second answer comes at 40, and then it sends what it has missed.
+		want := [][]time.Duration{{0, 0, 0, 0, 0, 0}, {0, 25 * time.Millisecond, 15 * time.Millisecond, 5 * time.Millisecond, 0, 0}}
+		if diff := cmp.Diff(want, late); diff != "" {
+			t.Errorf("how late the answers are (-want +got):\n%s", diff)
 		}
 	})
 }
@@ -113,4 +167,49 @@ func TestGoalsAreHeldAgainstTheMiddleOfTheLoads(t *testing.T) {
 			t.Errorf("want %q in\n%s", want, got)
 		}
 	}
+}
+
+// The generator over sockets: as fast as goes, at a rate, and with an answer of another client.
+func TestGenerator(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { _ = jsonrpc.answers(conn) }()
+		}
+	}()
+	b := &bench{ctx: t.Context()}
+	p := &rig.Proxy{Address: l.Addr().String()}
+	if got, _, err := b.generate(p, job{Speech: "jsonrpc", Clients: 8, Depth: 3, Long: 50 * time.Millisecond}); err != nil || got.Answered < 24 || got.Answered%3 != 0 || got.Took < 40*time.Millisecond {
+		t.Errorf("as fast as goes: got %+v, %v", got, err)
+	}
+	if got, _, err := b.generate(p, job{Speech: "jsonrpc", Clients: 8, Rate: 1000, Long: 100 * time.Millisecond}); err != nil || got.Answered != 100 || got.Took < 90*time.Millisecond || len(got.Late) != len(quantiles) || got.Late[0] <= 0 {
+		t.Errorf("at a rate: got %+v, %v", got, err)
+	}
+	called := false
+	if err := b.withGenerator(job{Speech: "jsonrpc", Address: p.Address, Clients: 8}, func(*bufio.Reader) error { called = true; return nil }); err != nil || !called {
+		t.Errorf("one exchange of each: %v, called: %v", err, called)
+	}
+	if _, _, err := b.generate(p, job{Speech: liar, Clients: 1, Depth: 1, Long: time.Second}); err == nil || !strings.Contains(err.Error(), errStrange.Error()) {
+		t.Errorf("another client's answer: got %v, want %v", err, errStrange)
+	}
+}
+
+// liar asks in another client's name, and so hears answers that are not its own.
+const liar = "liar"
+
+func TestMain(m *testing.M) {
+	speeches[liar] = &speech{name: liar, split: jsonrpc.split, ask: func(dst []byte, _, seq int) []byte { return jsonrpc.ask(dst, 5, seq) }, check: jsonrpc.check}
+	if len(os.Args) == 3 && os.Args[1] == generatorCommand {
+		main()
+		return
+	}
+	os.Exit(m.Run())
 }

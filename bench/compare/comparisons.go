@@ -35,6 +35,7 @@ type measure struct {
 	name    string
 	figures []rig.Figure
 	before  func() error
+	times   int // in each round; 0: once
 	run     func(p *rig.Proxy) ([]float64, error)
 }
 
@@ -49,7 +50,7 @@ func (b *bench) measure(proxies []*rig.Proxy, list []measure) (*rig.Results, err
 				return nil, err
 			}
 		}
-		for round := range b.o.rounds {
+		for round := range b.o.rounds * max(1, m.times) {
 			for _, p := range rig.Turn(proxies, round) {
 				if err := b.ctx.Err(); err != nil {
 					return nil, err
@@ -75,22 +76,27 @@ func (b *bench) redisSection(w *bytes.Buffer) error {
 		return nil
 	}
 	defer stop()
-	proxies, stop, err := b.start(server, direct, twemproxy, haproxy, nginx, b.limit, respSallyport)
+	proxies, stop, err := b.start(server, direct, twemproxy, haproxy, nginx, b.limit, respSallyport, respUnbound)
 	if err != nil {
 		return err
 	}
 	defer stop()
 	var list []measure
 	for _, l := range b.o.redisLoads() {
-		list = append(list, measure{l.String(), redisFigures, func() error { return b.prefill(server, l.size) }, func(p *rig.Proxy) ([]float64, error) { return l.run(b, p) }})
+		list = append(list, measure{l.String(), redisFigures, func() error { return b.prefill(server, l.size) }, 1, func(p *rig.Proxy) ([]float64, error) { return l.run(b, p) }})
 	}
-	for _, depth := range []int{1, 16} {
-		list = append(list, measure{fmt.Sprintf("own keys with nonces, 200 clients, depth %d", depth), talkFigures, nil,
-			func(p *rig.Proxy) ([]float64, error) { return talk(&redisPairs, p, 200, depth, b.o.time) }})
+	for _, size := range []string{"64 B", "1 KiB"} {
+		for _, depth := range []int{1, 16} {
+			list = append(list, measure{fmt.Sprintf("own keys with nonces, %s, 200 clients, depth %d", size, depth), talkFigures, nil, 1,
+				func(p *rig.Proxy) ([]float64, error) { return b.talk("resp "+size, p, 200, depth) }})
+		}
 	}
 	r, err := b.measure(proxies, list)
 	if err != nil {
 		return err
+	}
+	if r.Empty() {
+		return nil
 	}
 	fmt.Fprintf(w, "### Redis\n\nThe server is one redis-server; the load is redis-benchmark with %d keys, except where clients have keys of their own: each answer must bring back the nonce that its own client has set, or the run fails.\n\n", keys)
 	r.Write(w)
@@ -106,19 +112,22 @@ func (b *bench) paceSection(w *bytes.Buffer) error {
 		return nil // said by now
 	}
 	defer stop()
-	proxies, stop, err := b.start(server, direct, twemproxy, haproxy, respSallyport)
+	proxies, stop, err := b.start(server, direct, twemproxy, haproxy, respSallyport, respUnbound)
 	if err != nil {
 		return err
 	}
 	defer stop()
 	var list []measure
 	for _, rate := range []int{5000, 15000} {
-		list = append(list, measure{fmt.Sprintf("50 clients, %d requests a second", rate), paceFigures, nil,
-			func(p *rig.Proxy) ([]float64, error) { return pace(&redisPairs, p, 50, rate, 2*b.o.time) }})
+		list = append(list, measure{fmt.Sprintf("50 clients, %d requests a second", rate), paceFigures, nil, 3,
+			func(p *rig.Proxy) ([]float64, error) { return b.pace("resp 1 KiB", p, 50, rate) }})
 	}
 	r, err := b.measure(proxies, list)
 	if err != nil {
 		return err
+	}
+	if r.Empty() {
+		return nil
 	}
 	fmt.Fprintf(w, "### Latency at a fixed rate\n\nEach request has a time at which it is to be sent, and its latency is counted from that, so that what had to wait for a slow answer counts too.\n\n")
 	r.Write(w)
@@ -126,53 +135,48 @@ func (b *bench) paceSection(w *bytes.Buffer) error {
 	return nil
 }
 
-const jsonRoute = `  - name: orders
-    listen: %s
-    protocol: { name: jsonrpc }
-    limits: { connections: 20000, connections_per_peer: 20000, in_flight: 1024, in_flight_total: 100000 }
-    validate:
-      - allow: [order.place]
-      - field: { path: /params/quantity, type: integer, required: true, min: 1, max: 1000 }
-      - field: { path: /params/item, type: string, required: true, max_length: 20 }
-    backend: { address: %s, connections: 1, in_flight: 65536 }
-`
-
-const modbusRoute = `  - name: plant
-    listen: %s
-    protocol: { name: modbus, access: [{ units: 1-9, functions: "3", ranges: 0-60001 }] }
-    limits: { connections: 20000, connections_per_peer: 20000, in_flight: 1024, in_flight_total: 100000 }
-    backend: { address: %s, connections: 1, in_flight: 4096, window: 256 }
-`
-
 func (b *bench) checkedSection(w *bytes.Buffer) error {
-	fmt.Fprintf(w, "### JSON-RPC and Modbus\n\nThe server answers at once. HAProxy looks at nothing, and its clients have connections of their own; sallyport validates, gives each request a ticket, and has one connection. Each answer must bring its request's nonce.\n\n")
-	for _, c := range []struct{ name, route, why string }{
-		{"jsonrpc", jsonRoute, "a list of methods and two rules on fields"}, {"modbus", modbusRoute, "rules on units, functions and registers; answers are held against their requests"},
+	const free = "sallyport without rules"
+	title := "### JSON-RPC and Modbus\n\nThe server answers at once. HAProxy looks at nothing, and its clients have connections of their own; sallyport validates, gives each request a ticket, and has one connection. Each answer must bring its request's nonce.\n\n"
+	for _, c := range []struct {
+		name string
+		ours []maker
+	}{
+		{"jsonrpc", []maker{variant(rig.Ours, "a list of methods, two rules on fields, and the schema of the parameters", jsonRoute), variant(free, "", withRules(jsonRoute, ""))}},
+		{"modbus", []maker{variant(rig.Ours, "rules on units, functions and registers; answers are held against their requests", modbusRoute)}},
 	} {
 		server, stop, err := startServer(b.ctx, c.name)
 		if err != nil {
 			return err
 		}
 		defer stop()
-		proxies, stop, err := b.start(server, direct, haproxy, func(b *bench, backend string) (*rig.Proxy, error) {
-			return b.route(backend, rig.Ours, c.why, c.route, b.o.cores)
-		})
+		proxies, stop, err := b.start(server, append([]maker{direct, haproxy}, c.ours...)...)
 		if err != nil {
 			return err
 		}
 		defer stop()
-		s := served[c.name]
+		for _, p := range proxies {
+			if p.Name == free {
+				p.Config = "" // shown once
+			}
+		}
+		s := speeches[c.name]
 		var list []measure
 		for _, clients := range []int{50, 1000} {
 			for _, depth := range []int{1, 16} {
-				list = append(list, measure{fmt.Sprintf("%s, %d clients, depth %d", s.name, clients, depth), talkFigures, nil,
-					func(p *rig.Proxy) ([]float64, error) { return talk(s, p, clients, depth, b.o.time) }})
+				list = append(list, measure{fmt.Sprintf("%s, %d clients, depth %d", s.name, clients, depth), talkFigures, nil, 1,
+					func(p *rig.Proxy) ([]float64, error) { return b.talk(c.name, p, clients, depth) }})
 			}
 		}
 		r, err := b.measure(proxies, list)
 		if err != nil {
 			return err
 		}
+		if r.Empty() {
+			continue
+		}
+		w.WriteString(title)
+		title = ""
 		r.Write(w)
 		r.WriteConfigs(w)
 	}
@@ -187,23 +191,24 @@ func (b *bench) batchSection(w *bytes.Buffer) error {
 	defer stop()
 	var makers []maker
 	for _, most := range []int{1, 8, 64} {
-		makers = append(makers, func(b *bench, backend string) (*rig.Proxy, error) {
-			route := jsonRoute
-			if most > 1 {
-				route = route[:len(route)-len(" }\n")] + fmt.Sprintf(", batch: { max: %d } }\n", most)
-			}
-			return b.route(backend, fmt.Sprintf("batches of %d", most), "", route, b.o.cores)
-		})
+		route := jsonRoute
+		if most > 1 {
+			route = withBatches(route, most)
+		}
+		makers = append(makers, variant(fmt.Sprintf("batches of %d", most), "", route))
 	}
 	proxies, stop, err := b.start(server, makers...)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	r, err := b.measure(proxies, []measure{{"JSON-RPC 1 KiB, 50 clients, depth 16", talkFigures, nil,
-		func(p *rig.Proxy) ([]float64, error) { return talk(&jsonrpc, p, 50, 16, b.o.time) }}})
+	r, err := b.measure(proxies, []measure{{"JSON-RPC 1 KiB, 50 clients, depth 16", talkFigures, nil, 1,
+		func(p *rig.Proxy) ([]float64, error) { return b.talk("jsonrpc", p, 50, 16) }}})
 	if err != nil {
 		return err
+	}
+	if r.Empty() {
+		return nil
 	}
 	fmt.Fprintf(w, "### Batches to the backend\n\nThe same route, whose requests travel to the server alone, or up to 8 or 64 in one array; the array of answers is split.\n\n")
 	r.Write(w)
@@ -224,9 +229,12 @@ func (b *bench) restSection(w *bytes.Buffer) error {
 	}
 	defer stop()
 	n := b.idle(2)
-	r, err := b.measure(proxies, []measure{{fmt.Sprintf("%d idle clients", n), restFigures, nil, func(p *rig.Proxy) ([]float64, error) { return b.rest(&redisPairs, p, n) }}})
+	r, err := b.measure(proxies, []measure{{fmt.Sprintf("%d idle clients", n), restFigures, nil, 1, func(p *rig.Proxy) ([]float64, error) { return b.rest("resp 64 B", p, n) }}})
 	if err != nil {
 		return err
+	}
+	if r.Empty() {
+		return nil
 	}
 	fmt.Fprintf(w, "### Idle clients\n\nEach has done one exchange of RESP and stays. HAProxy needs two descriptors for each, and a process may have no more than the system allows.\n\n")
 	r.Write(w)

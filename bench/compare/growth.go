@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -160,7 +159,7 @@ func (b *bench) jsonSteps(routes []string, ticks []string, cores func(i int) int
 			return nil, nil, err
 		}
 		proxies = append(proxies, p)
-		list = append(list, step{ticks[i], func() ([]float64, error) { return talk(&jsonrpc, p, clients(i), depth(i), b.o.time) }})
+		list = append(list, step{ticks[i], func() ([]float64, error) { return b.talk("jsonrpc", p, clients(i), depth(i)) }})
 	}
 	return list, stop, nil
 }
@@ -174,15 +173,7 @@ func (b *bench) growRules(w *bytes.Buffer) error {
 		for i := range n {
 			rules += fmt.Sprintf("      - { name: rule %d, field: { path: /params/quantity, type: integer, required: true, min: 1, max: %d } }\n", i, 1000+i)
 		}
-		if n > 0 {
-			rules = "    validate:\n" + rules
-		}
-		before, rest, ok := strings.Cut(jsonRoute, "    validate:\n")
-		_, after, found := strings.Cut(rest, "    backend:")
-		if !ok || !found {
-			return errors.New("the route for JSON-RPC has no rules to replace")
-		}
-		routes, ticks = append(routes, before+rules+"    backend:"+after), append(ticks, strconv.Itoa(n))
+		routes, ticks = append(routes, withRules(jsonRoute, rules)), append(ticks, strconv.Itoa(n))
 	}
 	list, stop, err := b.jsonSteps(routes, ticks, always(b.o.cores), always(50), always(16))
 	if err != nil {
@@ -208,16 +199,8 @@ func (b *bench) growDepth(w *bytes.Buffer) error {
 
 func (b *bench) growBackends(w *bytes.Buffer) error {
 	var routes, ticks []string
-	before, backend, ok := strings.Cut(jsonRoute, "    backend: {")
-	if !ok {
-		return errors.New("the route for JSON-RPC has no backend to repeat")
-	}
 	for _, n := range []int{1, 2, 4, 8} {
-		text := "    backends:\n"
-		for i := range n {
-			text += fmt.Sprintf("      - { name: b%d,%s", i, strings.Replace(backend, "%s", "%[2]s", 1))
-		}
-		routes, ticks = append(routes, strings.Replace(before, "%s", "%[1]s", 1)+text), append(ticks, strconv.Itoa(n))
+		routes, ticks = append(routes, withBackends(jsonRoute, n)), append(ticks, strconv.Itoa(n))
 	}
 	list, stop, err := b.jsonSteps(routes, ticks, always(b.o.cores), always(50), always(16))
 	if err != nil {

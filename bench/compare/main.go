@@ -25,6 +25,13 @@ func main() {
 		fmt.Fprintln(os.Stderr, serve(os.Args[2], os.Stdout))
 		os.Exit(1)
 	}
+	if len(os.Args) == 3 && os.Args[1] == generatorCommand {
+		if err := generate(os.Args[2], os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx); err != nil {

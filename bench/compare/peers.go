@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 
 	"github.com/sallyport/sallyport/bench/internal/rig"
@@ -120,36 +121,44 @@ stream {
 		Why: "stream module: it looks at nothing, and each client has a connection to the server; without a log"}, nil
 }
 
-// route is sallyport with a route; the text of config has a place for the address to listen on, and one for the backend's.
+// route is sallyport with the route that config describes. With 0 cores it takes as many as it finds.
 func (b *bench) route(backend, name, why, config string, cores int) (*rig.Proxy, error) {
 	address, err := rig.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
 	config = fmt.Sprintf("log: { level: error }\nroutes:\n"+config, address, backend)
+	if _, err := rig.Write(b.dir, "orders.schema.json", ordersSchema); err != nil {
+		return nil, err
+	}
 	file, err := rig.Write(b.dir, "sallyport-"+strconv.Itoa(len(config))+"-"+filepath.Base(address)+".yaml", config)
 	if err != nil {
 		return nil, err
 	}
-	return &rig.Proxy{Name: name, Version: rig.Version(b.binary, "version"), Config: config, Address: address, Args: []string{b.binary, "run", "-c", file},
-		Env: []string{"GOMAXPROCS=" + strconv.Itoa(cores)}, Why: why}, nil
+	p := &rig.Proxy{Name: name, Version: rig.Version(b.binary, "version"), Config: config, Address: address, Args: []string{b.binary, "run", "-c", file}, Why: why}
+	if cores > 0 {
+		p.Env = []string{"GOMAXPROCS=" + strconv.Itoa(cores)}
+	}
+	return p, nil
 }
-
-// respRoute has rules on commands, their shape and their keys.
-const respRoute = `  - name: cache
-    listen: %s
-    protocol:
-      name: resp
-      commands: { CONFIG GET: shared, KEYS: refused }
-      deny: [SCAN]
-      keys: [{ pattern: "key:*" }]
-    limits: { frame: 32MiB, connections: 20000, connections_per_peer: 20000 }
-    backend: { address: %s, connections: 1, in_flight: 65536 }
-`
 
 func respSallyport(b *bench, backend string) (*rig.Proxy, error) {
 	return b.route(backend, rig.Ours, "each command is held against the table of commands (arity, what binds a connection), a list of those that are denied, and a pattern for its keys; one connection to the server", respRoute, b.o.cores)
 }
+
+// respUnbound is the same with all the threads that it takes when nobody says how many.
+func respUnbound(b *bench, backend string) (*rig.Proxy, error) {
+	if b.o.cores == runtime.GOMAXPROCS(0) {
+		return nil, errors.New("sallyport with as many threads as processors, which is the same")
+	}
+	p, err := b.route(backend, unbound(), "", respRoute, 0)
+	if err == nil {
+		p.Config = "" // shown once
+	}
+	return p, err
+}
+
+func unbound() string { return fmt.Sprintf("sallyport, %d threads", runtime.GOMAXPROCS(0)) }
 
 // idle is how many idle clients a proxy with so many descriptors for each can have.
 func (b *bench) idle(each int) int { return min(b.o.idle, (rig.RaiseLimit()-600)/each) }

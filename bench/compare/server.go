@@ -18,12 +18,10 @@ import (
 // The server is a process of its own, so that its time is not counted as a proxy's.
 const serverCommand = "server-of-the-benchmark"
 
-var served = map[string]*speech{"jsonrpc": &jsonrpc, "modbus": &modbus}
-
 // serve answers what comes, until its input ends, which ends the process. It prints its address.
 func serve(name string, out io.Writer) error {
-	s := served[name]
-	if s == nil {
+	s := speeches[name]
+	if s == nil || s.answer == nil {
 		return fmt.Errorf("there is no server for %q", name)
 	}
 	_ = rig.RaiseLimit()

@@ -13,10 +13,20 @@ import (
 // speech is what clients and a server say to each other. Each request holds a nonce that its answer must bring back.
 type speech struct {
 	name   string
-	split  func(data []byte) int                                       // the length of the first frame, 0 if it is not whole
-	ask    func(dst []byte, client, seq int) []byte                    // one request
-	answer func(dst, request []byte) []byte                            // the server's
-	check  func(frame []byte, client, first, n int) (seq int, ok bool) // which of the n requests from first on it answers
+	split  func(data []byte) int                    // the length of the first frame, 0 if it is not whole
+	ask    func(dst []byte, client, seq int) []byte // one request
+	answer func(dst, request []byte) []byte         // the server's; nil if there is another server
+	// check returns which of the n requests from first on frame answers, where the client has had nth answers to these.
+	check func(frame []byte, client, first, n, nth int) (seq int, ok bool)
+}
+
+// speeches are what a generator can speak.
+var speeches = map[string]*speech{"jsonrpc": &jsonrpc, "modbus": &modbus, "resp 64 B": redisPairs(64), "resp 1 KiB": redisPairs(1 << 10)}
+
+// appendNonce is what no other request has.
+func appendNonce(dst []byte, client, seq int) []byte {
+	dst = append(strconv.AppendInt(dst, int64(client), 10), '.')
+	return strconv.AppendInt(dst, int64(seq), 10)
 }
 
 var note = strings.Repeat("n", 850)
@@ -26,7 +36,10 @@ var jsonrpc = speech{
 	name:  "JSON-RPC 1 KiB",
 	split: func(data []byte) int { return bytes.IndexByte(data, '\n') + 1 },
 	ask: func(dst []byte, client, seq int) []byte {
-		return fmt.Appendf(dst, `{"jsonrpc":"2.0","id":%d,"method":"order.place","params":{"nonce":"%d.%d","item":"bolt","quantity":12,"price":{"amount":1250,"currency":"EUR"},"due":"2024-02-29","note":"%s"}}`+"\n", seq, client, seq, note)
+		dst = strconv.AppendInt(append(dst, `{"jsonrpc":"2.0","id":`...), int64(seq), 10)
+		dst = appendNonce(append(dst, `,"method":"order.place","params":{"nonce":"`...), client, seq)
+		dst = append(dst, `","item":"bolt","quantity":12,"price":{"amount":1250,"currency":"EUR"},"due":"2024-02-29","note":"`...)
+		return append(append(dst, note...), `"}}`+"\n"...)
 	},
 	answer: func(dst, request []byte) []byte {
 		batch, comma := request[0] == '[', false
@@ -55,11 +68,12 @@ var jsonrpc = speech{
 		}
 		return append(dst, '\n')
 	},
-	check: func(frame []byte, client, first, n int) (int, bool) {
+	check: func(frame []byte, client, first, n, _ int) (int, bool) {
 		id, _, _ := number(frame)
 		seq, err := strconv.Atoi(string(id))
 		nonce, _, _ := between(frame, `"result":"`, '"')
-		return seq, err == nil && seq >= first && seq < first+n && string(nonce) == strconv.Itoa(client)+"."+strconv.Itoa(seq)
+		var want [40]byte
+		return seq, err == nil && seq >= first && seq < first+n && bytes.Equal(nonce, appendNonce(want[:0], client, seq))
 	},
 }
 
@@ -111,7 +125,7 @@ var modbus = speech{
 		first := binary.BigEndian.Uint16(q[8:])
 		return binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(dst, first), first+1)
 	},
-	check: func(a []byte, client, first, n int) (int, bool) {
+	check: func(a []byte, client, first, n, _ int) (int, bool) {
 		if len(a) != 13 {
 			return 0, false
 		}
@@ -123,41 +137,61 @@ var modbus = speech{
 
 func registerOf(client, seq int) uint16 { return uint16(client*7919+seq*31) % 60000 }
 
-// redisPairs set a key that is the client's own and get it again, by turns.
-var redisPairs = speech{
-	name: "RESP with nonces",
-	split: func(data []byte) int {
-		if len(data) < 3 || data[0] != '$' && data[0] != '+' {
-			return bytes.IndexByte(data, '\n') + 1
-		}
-		end := bytes.IndexByte(data, '\n') + 1
-		if end == 0 || data[0] == '+' {
-			return end
-		}
-		n, err := strconv.Atoi(string(data[1 : end-2]))
-		if n < 0 || err != nil {
-			return end
-		}
-		if end+n+2 > len(data) {
-			return 0
-		}
-		return end + n + 2
-	},
-	ask: func(dst []byte, client, seq int) []byte {
-		key := "key:" + strconv.Itoa(client)
-		if seq%2 == 0 {
-			value := fmt.Sprintf("%d.%d", client, seq)
-			return fmt.Appendf(dst, "*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(key), key, len(value), value)
-		}
-		return fmt.Appendf(dst, "*2\r\n$3\r\nGET\r\n$%d\r\n%s\r\n", len(key), key)
-	},
+// redisPairs set a key that is the client's own to a value of so many bytes and get it again, by turns. So an OK that is
+// another's, which looks like any other, is in the place of a value.
+func redisPairs(size int) *speech {
+	fill := bytes.Repeat([]byte{'v'}, size)
+	appendValue := func(dst []byte, client, seq int) []byte {
+		dst = append(strconv.AppendInt(append(dst, '$'), int64(size), 10), '\r', '\n')
+		before := len(dst)
+		dst = append(appendNonce(dst, client, seq), '.')
+		return append(append(dst, fill[len(dst)-before:]...), '\r', '\n')
+	}
+	return &speech{
+		name:  fmt.Sprintf("RESP with nonces, %d bytes", size),
+		split: splitRESP,
+		ask: func(dst []byte, client, seq int) []byte {
+			set := seq%2 == 0
+			if set {
+				dst = append(dst, "*3\r\n$3\r\nSET\r\n$"...)
+			} else {
+				dst = append(dst, "*2\r\n$3\r\nGET\r\n$"...)
+			}
+			var digits [20]byte
+			number := strconv.AppendInt(digits[:0], int64(client), 10)
+			dst = strconv.AppendInt(dst, int64(len("key:")+len(number)), 10)
+			dst = append(append(append(dst, "\r\nkey:"...), number...), '\r', '\n')
+			if set {
+				dst = appendValue(dst, client, seq)
+			}
+			return dst
+		},
+		check: func(frame []byte, client, first, _, nth int) (int, bool) {
+			seq := first + nth // answers come in order
+			if seq%2 == 0 {
+				return seq, string(frame) == "+OK\r\n"
+			}
+			var want [2 << 10]byte
+			return seq, bytes.Equal(frame, appendValue(want[:0], client, seq-1))
+		},
+	}
 }
 
-// inOrder is the check of redisPairs, whose answers come in order.
-func inOrder(frame []byte, client, seq int) bool {
-	if seq%2 == 0 {
-		return string(frame) == "+OK\r\n"
+// splitRESP knows what GET and SET are answered with.
+func splitRESP(data []byte) int {
+	end := bytes.IndexByte(data, '\n') + 1
+	if end < 3 || data[0] != '$' {
+		return end
 	}
-	value := fmt.Sprintf("%d.%d", client, seq-1)
-	return string(frame) == fmt.Sprintf("$%d\r\n%s\r\n", len(value), value)
+	n := 0
+	for _, d := range data[1 : end-2] {
+		if d < '0' || d > '9' {
+			return end // -1
+		}
+		n = 10*n + int(d-'0')
+	}
+	if end+n+2 > len(data) {
+		return 0
+	}
+	return end + n + 2
 }

@@ -32,8 +32,8 @@ const (
 
 // colours can be told apart, on light and on dark, by those who do not see all of them too; so can the dashes.
 var (
-	colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"}
-	dashes  = []string{"", "6 3", "2 3", "9 3 2 3", "1 4", "12 4"}
+	colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8a8a"}
+	dashes  = []string{"", "6 3", "2 3", "9 3 2 3", "1 4", "12 4", "4 4"}
 )
 
 // WriteSVG draws it.

@@ -49,6 +49,9 @@ func (r *Results) row(load string, f Figure) *row {
 	return n
 }
 
+// Empty reports whether nothing was added.
+func (r *Results) Empty() bool { return len(r.rows) == 0 }
+
 // Values returns what a figure of a load was for the proxy called name, in each round.
 func (r *Results) Values(load, figure, name string) []float64 {
 	for _, row := range r.rows {
