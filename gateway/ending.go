@@ -47,7 +47,7 @@ func (s *Session) waits(now time.Time) (next time.Time) {
 		if x.heard || x.done {
 			continue
 		}
-		if due := x.began.Add(s.route.wait.After); now.Before(due) {
+		if due := x.began.time().Add(s.route.wait.After); now.Before(due) {
 			return due
 		}
 		s.said = s.putWait(h, x, s.w) || s.said

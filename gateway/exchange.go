@@ -21,33 +21,30 @@ type exchange struct {
 	reply []byte      // the final answer, while the client must hear another one first
 }
 
-// course is of an exchange all that ends with it. The rest is memory that the next one uses again.
+// course is of an exchange all that ends with it. The rest is memory that the next one uses again. It is kept small, and what
+// every exchange needs is in front: there may be thousands, and most of what one costs is that it is not in the cache.
 type course struct {
 	session *Session // never changes
-	state   state
+	began   moment
 	hash    uint64 // of id
-	began   time.Time
-
-	expect uint64 // of its answer (see protocol.Message)
-	bind   protocol.Bind
-	holds  time.Duration // how much longer than others it may take
-	parts  bool          // after it the client needs no connection of its own any more
-
-	lane  uint32
-	party *party // with whom it has left in one frame
-
-	gather *gather // the batch that it is a member of, or nil
-	slot   int     // its place there
-
-	void   bool    // its client has given it up, and its answer is nobody's
-	parked *parked // its client has heard that it is to ask again
-
-	heard bool // a wait notice was sent
-	done  bool // reply is there, whole
+	expect  uint64 // of its answer (see protocol.Message)
+	lane    uint32
+	state   state
+	bind    protocol.Bind
+	parts   bool // after it the client needs no connection of its own any more
+	void    bool // its client has given it up, and its answer is nobody's
+	heard   bool // a wait notice was sent
+	done    bool // reply is there, whole
 
 	prev, next *exchange // on the desk, in the order of arrival
 	same       *exchange // on the desk, the next with the same hash
 	from, to   int64     // where it stands in the output of its backend connection, if alone
+
+	holds  time.Duration // how much longer than others it may take
+	party  *party        // with whom it has left in one frame
+	gather *gather       // the batch that it is a member of, or nil
+	slot   int           // its place there
+	parked *parked       // its client has heard that it is to ask again
 }
 
 // gather is a client's batch that was taken apart, or a request whose keys lie with several backends, and what its
@@ -66,22 +63,29 @@ var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 // newExchange returns an exchange for m, which is copied as far as it is needed.
 func newExchange(s *Session, m *protocol.Message, g *gather, now time.Time) *exchange {
 	x := exchanges.Get().(*exchange)
-	x.session, x.gather, x.began = s, g, now
+	x.session, x.gather, x.began = s, g, momentOf(now)
 	x.expect, x.bind, x.holds, x.parts = m.Expect, m.Bind, m.Holds, m.Bind == protocol.Alone || m.Bind == protocol.Parting
 	x.state = exchangeMachine.step(received, verify)
-	x.id = append(x.id[:0], m.ID...)
-	x.head = append(x.head[:0], m.Head...)
-	if s.route.keep {
-		x.body = append(x.body[:0], m.Body...)
+	if len(m.ID) > 0 { // what is empty is not touched
+		x.id, x.hash = append(x.id, m.ID...), hashID(m.ID)
 	}
-	x.hash = hashID(m.ID)
+	if len(m.Head) > 0 {
+		x.head = append(x.head, m.Head...)
+	}
+	if s.route.keep {
+		x.body = append(x.body, m.Body...)
+	}
 	return x
 }
 
 // free gives x back. Nothing may know it any more.
 func (x *exchange) free() {
 	x.course = course{}
-	x.id, x.head, x.body, x.reply = x.id[:0], x.head[:0], x.body[:0], x.reply[:0]
+	for _, p := range [...]*[]byte{(*[]byte)(&x.id), &x.head, &x.body, &x.reply} {
+		if len(*p) > 0 {
+			*p = (*p)[:0]
+		}
+	}
 	exchanges.Put(x)
 }
 

@@ -241,7 +241,7 @@ func (l *Ledger) takeSlot(i int32, final bool, now time.Time) (*exchange, verdic
 	}
 	if l.mode != protocol.FIFO { // there the order is the pairing
 		deadline := now.Add(l.timeout)
-		if longest := x.began.Add(2 * l.timeout); longest.Before(deadline) {
+		if longest := x.began.time().Add(2 * l.timeout); longest.Before(deadline) {
 			deadline = longest
 		}
 		if deadline.After(s.deadline) {

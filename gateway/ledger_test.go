@@ -76,7 +76,7 @@ func (m *ledgerModel) add(t *rapid.T) {
 		}
 		return
 	}
-	e := &ledgerEntry{x: &exchange{course: course{began: m.now}}, key: key, began: m.now, deadline: m.now.Add(m.timeout)}
+	e := &ledgerEntry{x: &exchange{course: course{began: momentOf(m.now)}}, key: key, began: m.now, deadline: m.now.Add(m.timeout)}
 	ticket, err := m.l.add(e.x, protocol.ID(key), m.now)
 	full := m.mode == protocol.Rewrite && uint64(len(m.open)+len(m.graves)) >= m.tickets
 	if (err == errLedgerFull) != full || err != nil && !full {

@@ -21,8 +21,8 @@ type MergeConfig struct {
 // party is several reads in one frame. It belongs to the exchange whose ticket the frame has, and to who has that.
 type party struct {
 	whole   protocol.Range
-	apart   bool // the ranges differ
-	expect  uint64 // of the frame, if they do (see protocol.Message)
+	apart   bool     // the ranges differ
+	expect  uint64   // of the frame, if they do (see protocol.Message)
 	members []member // the first is the one whose ticket it is
 }
 

@@ -39,7 +39,7 @@ func TestFaultB08AnAnsweredTicketRests(t *testing.T) {
 func TestFaultB21PartsExtendTheDeadlineUpToACap(t *testing.T) {
 	l := NewLedger(protocol.Rewrite, 1<<53, time.Second)
 	now := time.Now()
-	x := &exchange{course: course{began: now}}
+	x := &exchange{course: course{began: momentOf(now)}}
 	ticket, _ := l.add(x, nil, now)
 	end := now.Add(2 * time.Second)
 	for _, step := range []struct{ at, want time.Duration }{
