@@ -215,7 +215,7 @@ func (b *Backend) result(m *protocol.Message) error {
 	if x.party != nil && final {
 		lane := x.lane
 		b.answerAll(x, m)
-		b.advance(lane, true)
+		b.advance(lane, true, b.own.Now())
 		return nil
 	}
 	if m.Kind == protocol.Progress {
@@ -233,7 +233,7 @@ func (b *Backend) result(m *protocol.Message) error {
 	if final {
 		b.done()
 		if b.dispatch != nil {
-			b.advance(x.lane, true)
+			b.advance(x.lane, true, b.own.Now())
 		}
 	}
 	if err != nil {
@@ -351,7 +351,7 @@ func (b *Backend) refusedAll() bool {
 			b.end(x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer})
 		})
 		if b.dispatch != nil {
-			b.advance(lane, true)
+			b.advance(lane, true, time.Now())
 		}
 	}
 	return len(list) > 0

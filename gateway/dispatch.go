@@ -14,12 +14,13 @@ import (
 // guards it.
 type dispatch struct {
 	b     *Backend
-	queue []*errand // in the order of arrival
+	queue errands
 	out   int       // frames without an answer
 	sent  int       // of what is not answered, that have left
 	next  time.Time // no frame leaves before
 	lanes lanes
 	timer *time.Timer
+	armed time.Time       // for when the timer is set; zero: it is not
 	over  []refusedErrand // are told when the lock is given back
 	spare []*errand       // are used again
 	req   protocol.Message
@@ -49,13 +50,13 @@ func newDispatch(b *Backend) *dispatch {
 }
 
 // dispatched has f change the dispatch, sends what may leave by then, and tells those who will not.
-func (b *Backend) dispatched(f func(d *dispatch) error) error {
+func (b *Backend) dispatched(now time.Time, f func(d *dispatch) error) error {
 	b.sendMu.Lock()
 	d := b.dispatch
 	err := errLedgerClosed
 	if !b.stopped {
 		if err = f(d); err == nil {
-			d.pump(time.Now())
+			d.pump(now)
 		}
 	}
 	over, sent := d.over, d.sent
@@ -80,11 +81,10 @@ func (b *Backend) dispatched(f func(d *dispatch) error) error {
 }
 
 // admit takes x, the request m, into the queue. The errors are those of Ledger.add; they change nothing.
-func (b *Backend) admit(x *exchange, m *protocol.Message, room *tunnel.Reservation) error {
+func (b *Backend) admit(x *exchange, m *protocol.Message, room *tunnel.Reservation, now time.Time) error {
 	room.Release() // what waits for its turn takes no room from what leaves
-	return b.dispatched(func(d *dispatch) error {
-		now := time.Now()
-		if b.ledger.used(now)+len(d.queue) >= b.ledger.tickets() {
+	return b.dispatched(now, func(d *dispatch) error {
+		if b.ledger.used(now)+d.queue.len() >= b.ledger.tickets() {
 			return errLedgerFull
 		}
 		if b.up.route.mode == protocol.Key && (b.ledger.knows(m.ID) || d.named(m.ID)) {
@@ -95,7 +95,7 @@ func (b *Backend) admit(x *exchange, m *protocol.Message, room *tunnel.Reservati
 		if c := b.up.merging; c != nil {
 			e.what, e.read = c.Range(m)
 		}
-		d.queue = append(d.queue, e)
+		d.push(e)
 		b.up.pending.Add(1)
 		return nil
 	})
@@ -104,12 +104,13 @@ func (b *Backend) admit(x *exchange, m *protocol.Message, room *tunnel.Reservati
 // admitOneWay takes m, which is not answered, into the queue: it passes nothing that came before it.
 func (b *Backend) admitOneWay(m *protocol.Message, room *tunnel.Reservation) error {
 	room.Release()
-	return b.dispatched(func(d *dispatch) error {
+	now := time.Now()
+	return b.dispatched(now, func(d *dispatch) error {
 		body, err := b.up.codec.AppendWithID(nil, m, nil)
 		if err == nil {
-			e := d.errand(m.Lane, time.Now())
+			e := d.errand(m.Lane, now)
 			e.body = body
-			d.queue = append(d.queue, e)
+			d.push(e)
 		}
 		return err
 	})
@@ -138,7 +139,7 @@ func (d *dispatch) recycle(e *errand) {
 
 // named reports whether a request under key waits.
 func (d *dispatch) named(key protocol.ID) bool {
-	for _, e := range d.queue {
+	for _, e := range d.queue.all() {
 		if e.x != nil && bytes.Equal(e.x.id, key) {
 			return true
 		}
@@ -147,10 +148,10 @@ func (d *dispatch) named(key protocol.ID) bool {
 }
 
 // advance says that a frame of lane has been answered, or that its time was over.
-func (b *Backend) advance(lane uint32, answered bool) {
-	_ = b.dispatched(func(d *dispatch) error {
+func (b *Backend) advance(lane uint32, answered bool, now time.Time) {
+	_ = b.dispatched(now, func(d *dispatch) error {
 		d.out--
-		d.lanes.finished(lane, answered, &b.up.conf.Lane, time.Now())
+		d.lanes.finished(lane, answered, &b.up.conf.Lane, now)
 		return nil
 	})
 	b.vc.Reenable()
@@ -158,7 +159,10 @@ func (b *Backend) advance(lane uint32, answered bool) {
 
 // tick is the timer's.
 func (d *dispatch) tick() {
-	_ = d.b.dispatched(func(*dispatch) error { return nil })
+	_ = d.b.dispatched(time.Now(), func(d *dispatch) error {
+		d.armed = time.Time{}
+		return nil
+	})
 	d.b.vc.Reenable()
 }
 
@@ -169,7 +173,7 @@ func (d *dispatch) pump(now time.Time) {
 	if d.lanes.rest(&conf.Lane, now) {
 		d.refuseResting(now)
 	}
-	for d.out < conf.Window && len(d.queue) > 0 {
+	for d.out < conf.Window && d.queue.len() > 0 {
 		if now.Before(d.next) {
 			wake = earlier(wake, d.next)
 			break
@@ -191,8 +195,8 @@ func (d *dispatch) pump(now time.Time) {
 // they came, but for reads that are asked for again, which stand before all.
 func (d *dispatch) expire(now time.Time) (next time.Time) {
 	r := d.b.up.route
-	for i := 0; i < len(d.queue); {
-		e := d.queue[i]
+	for i := 0; i < d.queue.len(); {
+		e := d.queue.at(i)
 		if until := e.since.Add(r.timeouts.Queue); now.Before(until) {
 			next = earlier(next, until)
 			if !e.single {
@@ -210,8 +214,8 @@ func (d *dispatch) expire(now time.Time) (next time.Time) {
 // refuseResting ends what waits for a lane that rests: it does not wait for the others.
 func (d *dispatch) refuseResting(now time.Time) {
 	conf := &d.b.up.conf.Lane
-	for i := 0; i < len(d.queue); {
-		if d.lanes.may(d.queue[i].lane, conf, now) == laneRests {
+	for i := 0; i < d.queue.len(); {
+		if d.lanes.may(d.queue.at(i).lane, conf, now) == laneRests {
 			d.b.up.route.counters.limits[limitLane].Add(1)
 			d.refuse(i, protocol.BackendDown)
 			continue
@@ -222,8 +226,7 @@ func (d *dispatch) refuseResting(now time.Time) {
 
 // refuse ends errand i: nothing of it was forwarded.
 func (d *dispatch) refuse(i int, cause protocol.Cause) {
-	e := d.queue[i]
-	d.queue = append(d.queue[:i], d.queue[i+1:]...)
+	e := d.take(i)
 	d.over = append(d.over, refusedErrand{e, protocol.Notice{Class: protocol.Later, Cause: cause, RetryAfter: d.b.up.route.conf.RetryAfter}})
 }
 
@@ -232,8 +235,8 @@ func (d *dispatch) pick(now time.Time) (int, time.Time) {
 	conf := &d.b.up.conf
 	var next time.Time
 	d.lanes.blocked = d.lanes.blocked[:0]
-	for i := 0; i < len(d.queue); i++ {
-		e := d.queue[i]
+	for i := 0; i < d.queue.len() && !d.lanes.allBlocked(); i++ {
+		e := d.queue.at(i)
 		lane := e.lane
 		if d.lanes.isBlocked(lane) {
 			continue
@@ -259,7 +262,7 @@ func (d *dispatch) pick(now time.Time) (int, time.Time) {
 
 // leave sends errand i, with all that can leave in the same frame. It is false if there is no room or no ticket.
 func (d *dispatch) leave(i int, now time.Time) bool {
-	b, e := d.b, d.queue[i]
+	b, e := d.b, d.queue.at(i)
 	if e.x == nil {
 		return d.leaveOneWay(i)
 	}
@@ -322,7 +325,7 @@ func (d *dispatch) left(lane uint32) {
 
 // leaveOneWay is leave for what is not answered.
 func (d *dispatch) leaveOneWay(i int) bool {
-	b, e := d.b, d.queue[i]
+	b, e := d.b, d.queue.at(i)
 	frame, err := b.up.codec.CloseFrame(append(b.up.codec.OpenFrame(d.frame[:0], nil), e.body...), 0)
 	d.frame = frame[:0]
 	if err != nil {
@@ -332,8 +335,7 @@ func (d *dispatch) leaveOneWay(i int) bool {
 	if b.putFrame(frame) != nil {
 		return false // Room, or End, calls again
 	}
-	d.queue = append(d.queue[:i], d.queue[i+1:]...)
-	d.recycle(e)
+	d.recycle(d.take(i))
 	d.sent++
 	b.up.tx.Add(1)
 	return true
@@ -374,31 +376,36 @@ func (b *Backend) putFrame(frame []byte) error {
 
 // remove takes errand i and the members of p out of the queue, for good.
 func (d *dispatch) remove(i int, p *party) {
-	first := d.queue[i]
-	kept := d.queue[:0]
-	for _, e := range d.queue {
-		if e != first && (p == nil || !p.has(e.x)) {
-			kept = append(kept, e)
-		} else {
-			d.recycle(e)
+	d.recycle(d.take(i))
+	for ; p != nil && i < d.queue.len(); i++ { // the others came later
+		for i < d.queue.len() && p.has(d.queue.at(i).x) {
+			d.recycle(d.take(i))
 		}
 	}
-	clear(d.queue[len(kept):])
-	d.queue = kept
+}
+
+func (d *dispatch) push(e *errand) {
+	d.queue.push(e)
+	d.lanes.queued(e.lane, 1)
+}
+
+func (d *dispatch) take(i int) *errand {
+	e := d.queue.take(i)
+	d.lanes.queued(e.lane, -1)
+	return e
 }
 
 // wake sets the timer.
 func (d *dispatch) wake(at, now time.Time) {
 	switch {
-	case at.IsZero():
-		if d.timer != nil {
-			d.timer.Stop()
-		}
+	case at.IsZero(), !d.armed.IsZero() && !at.Before(d.armed): // it looks again when it fires
+		return
 	case d.timer == nil:
 		d.timer = time.AfterFunc(at.Sub(now), d.tick)
 	default:
 		d.timer.Reset(at.Sub(now))
 	}
+	d.armed = at
 }
 
 // stop gives out what waits: nothing of it has left.
@@ -406,8 +413,8 @@ func (d *dispatch) stop() []*errand {
 	if d.timer != nil {
 		d.timer.Stop()
 	}
-	queue := d.queue
-	d.queue = nil
+	queue := d.queue.all()
+	d.queue = errands{}
 	return queue
 }
 

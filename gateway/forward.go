@@ -15,7 +15,7 @@ import (
 // has what follows carried.
 func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel.Reservation, now time.Time, start func(head []byte)) error {
 	if b.dispatch != nil && start == nil {
-		return b.admit(x, m, room)
+		return b.admit(x, m, room, now)
 	}
 	defer room.Release()
 	b.sendMu.Lock()
@@ -172,7 +172,7 @@ func (b *Backend) expire() {
 			b.end(x, expire, &protocol.Notice{Class: protocol.Failed, Cause: protocol.AnswerTimeout, Unknown: true})
 		})
 		if b.dispatch != nil {
-			b.advance(lane, false)
+			b.advance(lane, false, time.Now())
 		}
 	}
 	if len(list) > 0 && (r.mode == protocol.FIFO || r.mode == protocol.Exclusive || b.up.conf.Serial) {

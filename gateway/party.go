@@ -35,7 +35,7 @@ type member struct {
 // of that lane between them.
 func (d *dispatch) party(i int, now time.Time) *party {
 	conf := &d.b.up.conf
-	first := d.queue[i]
+	first := d.queue.at(i)
 	if !first.read || !conf.Share && !conf.Merge.On {
 		return nil
 	}
@@ -44,7 +44,7 @@ func (d *dispatch) party(i int, now time.Time) *party {
 	p.members = append(p.members, member{first.x, first.what})
 	for again := true; again; {
 		again = false
-		for _, e := range d.queue[i+1:] {
+		for _, e := range d.queue.all()[i+1:] {
 			if e.lane != first.lane || taken[e.x] {
 				continue
 			}
@@ -161,15 +161,16 @@ func (b *Backend) answerAll(x *exchange, m *protocol.Message) {
 // askOneByOne asks again for each range of a party that was refused as a whole: some devices have holes. They are reads,
 // so that nothing is done twice.
 func (b *Backend) askOneByOne(p *party, lane uint32) {
-	err := b.dispatched(func(d *dispatch) error {
-		now := time.Now()
+	now := time.Now()
+	err := b.dispatched(now, func(d *dispatch) error {
 		b.up.apart.add(p.whole, now.Add(apartRest))
 		b.up.route.counters.parted.Add(1)
-		again := make([]*errand, 0, len(p.members)+len(d.queue))
+		again := make([]*errand, 0, len(p.members)+d.queue.len())
 		for _, one := range p.members {
 			again = append(again, &errand{x: one.x, lane: lane, since: now, read: true, what: one.what, single: true})
+			d.lanes.queued(lane, 1)
 		}
-		d.queue = append(again, d.queue...)
+		d.queue = errands{list: append(again, d.queue.all()...)}
 		return nil
 	})
 	if errors.Is(err, errLedgerClosed) {
