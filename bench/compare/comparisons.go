@@ -160,12 +160,12 @@ func (b *bench) checkedSection(w *bytes.Buffer) error {
 		{"jsonrpc", []maker{variant(rig.Ours, "a list of methods, two rules on fields, and the schema of the parameters", jsonRoute), variant(free, "", withRules(jsonRoute, ""))}},
 		{"modbus", []maker{variant(rig.Ours, "rules on units, functions and registers; answers are held against their requests", modbusRoute)}},
 	} {
-		server, stop, err := startServer(b.ctx, c.name)
+		server, err := startServer(b.ctx, c.name)
 		if err != nil {
 			return err
 		}
-		defer stop()
-		proxies, stop, err := b.start(server, append([]maker{direct, haproxy}, c.ours...)...)
+		defer server.stop()
+		proxies, stop, err := b.start(server.address, append([]maker{direct, haproxy}, c.ours...)...)
 		if err != nil {
 			return err
 		}
@@ -198,12 +198,14 @@ func (b *bench) checkedSection(w *bytes.Buffer) error {
 	return nil
 }
 
+var batchFigures = append(talkFigures[:len(talkFigures):len(talkFigures)], rig.Figure{Name: "processor time of the server", Unit: "us each", Lower: true})
+
 func (b *bench) batchSection(w *bytes.Buffer) error {
-	server, stop, err := startServer(b.ctx, "jsonrpc")
+	server, err := startServer(b.ctx, "jsonrpc")
 	if err != nil {
 		return err
 	}
-	defer stop()
+	defer server.stop()
 	var makers []maker
 	for _, most := range []int{1, 8, 64} {
 		route := jsonRoute
@@ -212,13 +214,15 @@ func (b *bench) batchSection(w *bytes.Buffer) error {
 		}
 		makers = append(makers, variant(fmt.Sprintf("batches of %d", most), "", route))
 	}
-	proxies, stop, err := b.start(server, makers...)
+	proxies, stop, err := b.start(server.address, makers...)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	r, err := b.measure(proxies, []measure{{"JSON-RPC 1 KiB, 50 clients, depth 16", talkFigures, nil, 0,
-		func(p *rig.Proxy) ([]float64, error) { return b.talk("jsonrpc", p, 50, 16) }}})
+	r, err := b.measure(proxies, []measure{{"JSON-RPC 1 KiB, 50 clients, depth 16", batchFigures, nil, 0,
+		func(p *rig.Proxy) ([]float64, error) {
+			return b.talkBeside("jsonrpc", p, 50, 16, p.Used, server.used)
+		}}})
 	if err != nil {
 		return err
 	}

@@ -138,7 +138,7 @@ func (b *bench) growSize(w *bytes.Buffer) error {
 
 // steps are a route in front of the server that speaks speech for each place on an axis.
 func (b *bench) steps(speech string, routes []string, ticks []string, cores func(i int) int, clients, depth func(i int) int) (list []step, stop func(), err error) {
-	server, stopServer, err := startServer(b.ctx, speech)
+	server, err := startServer(b.ctx, speech)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -147,10 +147,10 @@ func (b *bench) steps(speech string, routes []string, ticks []string, cores func
 		for _, p := range proxies {
 			p.Stop()
 		}
-		stopServer()
+		server.stop()
 	}
 	for i, route := range routes {
-		p, err := b.route(server, fmt.Sprintf("sallyport-%d", i), "", route, cores(i))
+		p, err := b.route(server.address, fmt.Sprintf("sallyport-%d", i), "", route, cores(i))
 		if err == nil {
 			err = p.Start(b.ctx)
 		}
