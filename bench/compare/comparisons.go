@@ -4,7 +4,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"runtime"
 	"time"
@@ -35,7 +37,7 @@ type measure struct {
 	name    string
 	figures []rig.Figure
 	before  func() error
-	times   int // in each round; 0: once
+	rounds  int // 0: as many as are asked for
 	run     func(p *rig.Proxy) ([]float64, error)
 }
 
@@ -50,7 +52,11 @@ func (b *bench) measure(proxies []*rig.Proxy, list []measure) (*rig.Results, err
 				return nil, err
 			}
 		}
-		for round := range b.o.rounds * max(1, m.times) {
+		rounds := b.o.rounds
+		if m.rounds > 0 {
+			rounds = m.rounds
+		}
+		for round := range rounds {
 			for _, p := range rig.Turn(proxies, round) {
 				if err := b.ctx.Err(); err != nil {
 					return nil, err
@@ -83,17 +89,17 @@ func (b *bench) redisSection(w *bytes.Buffer) error {
 	defer stop()
 	var list []measure
 	for _, l := range b.o.redisLoads() {
-		list = append(list, measure{l.String(), redisFigures, func() error { return b.prefill(server, l.size) }, 1, func(p *rig.Proxy) ([]float64, error) { return l.run(b, p) }})
+		list = append(list, measure{l.String(), redisFigures, func() error { return b.prefill(server, l.size) }, 0, func(p *rig.Proxy) ([]float64, error) { return l.run(b, p) }})
 	}
 	for _, size := range []string{"64 B", "1 KiB"} {
 		for _, depth := range []int{1, 16} {
-			list = append(list, measure{fmt.Sprintf("own keys with nonces, %s, 200 clients, depth %d", size, depth), talkFigures, nil, 1,
+			list = append(list, measure{fmt.Sprintf("own keys with nonces, %s, 200 clients, depth %d", size, depth), talkFigures, nil, 0,
 				func(p *rig.Proxy) ([]float64, error) { return b.talk("resp "+size, p, 200, depth) }})
 		}
 	}
 	r, err := b.measure(proxies, list)
 	if err != nil {
-		return err
+		return errors.Join(err, there(server))
 	}
 	if r.Empty() {
 		return nil
@@ -104,6 +110,15 @@ func (b *bench) redisSection(w *bytes.Buffer) error {
 	r.WriteConfigs(w)
 	b.judgeRedis(r)
 	return nil
+}
+
+// there says if nobody listens at address any more: what went wrong was then no proxy's fault.
+func there(address string) error {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return fmt.Errorf("the server has ended: %w", err)
+	}
+	return conn.Close()
 }
 
 func (b *bench) paceSection(w *bytes.Buffer) error {
@@ -119,7 +134,7 @@ func (b *bench) paceSection(w *bytes.Buffer) error {
 	defer stop()
 	var list []measure
 	for _, rate := range []int{5000, 15000} {
-		list = append(list, measure{fmt.Sprintf("50 clients, %d requests a second", rate), paceFigures, nil, 3,
+		list = append(list, measure{fmt.Sprintf("50 clients, %d requests a second", rate), paceFigures, nil, 3 * b.o.rounds,
 			func(p *rig.Proxy) ([]float64, error) { return b.pace("resp 1 KiB", p, 50, rate) }})
 	}
 	r, err := b.measure(proxies, list)
@@ -129,7 +144,7 @@ func (b *bench) paceSection(w *bytes.Buffer) error {
 	if r.Empty() {
 		return nil
 	}
-	fmt.Fprintf(w, "### Latency at a fixed rate\n\nEach request has a time at which it is to be sent, and its latency is counted from that, so that what had to wait for a slow answer counts too.\n\n")
+	fmt.Fprintf(w, "### Latency at a fixed rate\n\nValues of 1 KiB; three times as many rounds. Each request has a time at which it is to be sent, and its latency is counted from that, so that what had to wait for a slow answer counts too.\n\n")
 	r.Write(w)
 	b.judgePace(r)
 	return nil
@@ -145,12 +160,12 @@ func (b *bench) checkedSection(w *bytes.Buffer) error {
 		{"jsonrpc", []maker{variant(rig.Ours, "a list of methods, two rules on fields, and the schema of the parameters", jsonRoute), variant(free, "", withRules(jsonRoute, ""))}},
 		{"modbus", []maker{variant(rig.Ours, "rules on units, functions and registers; answers are held against their requests", modbusRoute)}},
 	} {
-		server, stop, err := startServer(b.ctx, c.name)
+		server, err := startServer(b.ctx, c.name)
 		if err != nil {
 			return err
 		}
-		defer stop()
-		proxies, stop, err := b.start(server, append([]maker{direct, haproxy}, c.ours...)...)
+		defer server.stop()
+		proxies, stop, err := b.start(server.address, append([]maker{direct, haproxy}, c.ours...)...)
 		if err != nil {
 			return err
 		}
@@ -164,7 +179,7 @@ func (b *bench) checkedSection(w *bytes.Buffer) error {
 		var list []measure
 		for _, clients := range []int{50, 1000} {
 			for _, depth := range []int{1, 16} {
-				list = append(list, measure{fmt.Sprintf("%s, %d clients, depth %d", s.name, clients, depth), talkFigures, nil, 1,
+				list = append(list, measure{fmt.Sprintf("%s, %d clients, depth %d", s.name, clients, depth), talkFigures, nil, 0,
 					func(p *rig.Proxy) ([]float64, error) { return b.talk(c.name, p, clients, depth) }})
 			}
 		}
@@ -183,12 +198,14 @@ func (b *bench) checkedSection(w *bytes.Buffer) error {
 	return nil
 }
 
+var batchFigures = append(talkFigures[:len(talkFigures):len(talkFigures)], rig.Figure{Name: "processor time of the server", Unit: "us each", Lower: true})
+
 func (b *bench) batchSection(w *bytes.Buffer) error {
-	server, stop, err := startServer(b.ctx, "jsonrpc")
+	server, err := startServer(b.ctx, "jsonrpc")
 	if err != nil {
 		return err
 	}
-	defer stop()
+	defer server.stop()
 	var makers []maker
 	for _, most := range []int{1, 8, 64} {
 		route := jsonRoute
@@ -197,13 +214,15 @@ func (b *bench) batchSection(w *bytes.Buffer) error {
 		}
 		makers = append(makers, variant(fmt.Sprintf("batches of %d", most), "", route))
 	}
-	proxies, stop, err := b.start(server, makers...)
+	proxies, stop, err := b.start(server.address, makers...)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	r, err := b.measure(proxies, []measure{{"JSON-RPC 1 KiB, 50 clients, depth 16", talkFigures, nil, 1,
-		func(p *rig.Proxy) ([]float64, error) { return b.talk("jsonrpc", p, 50, 16) }}})
+	r, err := b.measure(proxies, []measure{{"JSON-RPC 1 KiB, 50 clients, depth 16", batchFigures, nil, 0,
+		func(p *rig.Proxy) ([]float64, error) {
+			return b.talkBeside("jsonrpc", p, 50, 16, p.Used, server.used)
+		}}})
 	if err != nil {
 		return err
 	}
@@ -236,7 +255,7 @@ func (b *bench) restSection(w *bytes.Buffer) error {
 	if r.Empty() {
 		return nil
 	}
-	fmt.Fprintf(w, "### Idle clients\n\nEach has done one exchange of RESP and stays. HAProxy needs two descriptors for each, and a process may have no more than the system allows.\n\n")
+	fmt.Fprintf(w, "### Idle clients\n\nEach has done one exchange of RESP and stays. HAProxy needs two descriptors for each, and a process may have no more than the system allows. Once each.\n\n")
 	r.Write(w)
 	b.judgeRest(r, n)
 	return nil

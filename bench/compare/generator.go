@@ -56,11 +56,8 @@ func generate(text string, in io.Reader, out io.Writer) error {
 		return err
 	}
 	g := &generator{job: j, scratch: make([]byte, 256<<10), events: make([]syscall.EpollEvent, 1024), out: out}
-	if err := g.open(); err != nil {
-		return err
-	}
 	defer g.close()
-	if err := g.closedLoop(1, time.Time{}, time.Time{}); err != nil { // one exchange of each
+	if err := g.open(); err != nil {
 		return err
 	}
 	var t tally
@@ -74,7 +71,7 @@ func generate(text string, in io.Reader, out io.Writer) error {
 		t.Late, err = g.paced()
 	default:
 		from := time.Now().Add(warmUp)
-		err = g.closedLoop(j.Depth, from, from.Add(j.Long))
+		err = g.closedLoop(g.clients, j.Depth, from, from.Add(j.Long))
 	}
 	if err != nil {
 		return err
@@ -102,7 +99,8 @@ type client struct {
 	unsent []byte
 }
 
-// open connects the clients.
+// open connects the clients, one after the other, each of which then has one exchange: at once they would have the proxy
+// keep what it needs for a rush.
 func (g *generator) open() error {
 	s := speeches[g.job.Speech]
 	if s == nil {
@@ -125,6 +123,9 @@ func (g *generator) open() error {
 		g.byFD = append(g.byFD, make([]*client, max(0, fd+1-len(g.byFD)))...)
 		g.byFD[fd] = c
 		if err := g.watch(c, syscall.EPOLL_CTL_ADD, syscall.EPOLLIN); err != nil {
+			return err
+		}
+		if err := g.closedLoop([]*client{c}, 1, time.Time{}, time.Time{}); err != nil {
 			return err
 		}
 	}
@@ -158,16 +159,16 @@ func (g *generator) watch(c *client, op int, events uint32) error {
 	return syscall.EpollCtl(g.ep, op, c.fd, &syscall.EpollEvent{Events: events, Fd: int32(c.fd)})
 }
 
-// closedLoop has every client send depth requests, and as many again when they are answered, until a time. What comes after
-// from counts.
-func (g *generator) closedLoop(depth int, from, until time.Time) error {
-	for _, c := range g.clients {
+// closedLoop has each of clients send depth requests, and as many again when they are answered, until a time. What comes
+// after from counts.
+func (g *generator) closedLoop(clients []*client, depth int, from, until time.Time) error {
+	for _, c := range clients {
 		if err := g.send(c, depth); err != nil {
 			return err
 		}
 	}
 	began := time.Time{}
-	for open := len(g.clients); open > 0; {
+	for open := len(clients); open > 0; {
 		events, err := g.wait(patience)
 		if err != nil {
 			return err

@@ -136,9 +136,9 @@ func (b *bench) growSize(w *bytes.Buffer) error {
 	return b.grow(w, "size", "Size of a message", "bytes", "SET of values by 8 clients, without pipelining.", []string{"SET"}, map[string][]step{"SET": list})
 }
 
-// jsonSteps are a route in front of the server for JSON-RPC for each place on an axis.
-func (b *bench) jsonSteps(routes []string, ticks []string, cores func(i int) int, clients, depth func(i int) int) (list []step, stop func(), err error) {
-	server, stopServer, err := startServer(b.ctx, "jsonrpc")
+// steps are a route in front of the server that speaks speech for each place on an axis.
+func (b *bench) steps(speech string, routes []string, ticks []string, cores func(i int) int, clients, depth func(i int) int) (list []step, stop func(), err error) {
+	server, err := startServer(b.ctx, speech)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -147,10 +147,10 @@ func (b *bench) jsonSteps(routes []string, ticks []string, cores func(i int) int
 		for _, p := range proxies {
 			p.Stop()
 		}
-		stopServer()
+		server.stop()
 	}
 	for i, route := range routes {
-		p, err := b.route(server, fmt.Sprintf("sallyport-%d", i), "", route, cores(i))
+		p, err := b.route(server.address, fmt.Sprintf("sallyport-%d", i), "", route, cores(i))
 		if err == nil {
 			err = p.Start(b.ctx)
 		}
@@ -159,7 +159,7 @@ func (b *bench) jsonSteps(routes []string, ticks []string, cores func(i int) int
 			return nil, nil, err
 		}
 		proxies = append(proxies, p)
-		list = append(list, step{ticks[i], func() ([]float64, error) { return b.talk("jsonrpc", p, clients(i), depth(i)) }})
+		list = append(list, step{ticks[i], func() ([]float64, error) { return b.talk(speech, p, clients(i), depth(i)) }})
 	}
 	return list, stop, nil
 }
@@ -175,7 +175,7 @@ func (b *bench) growRules(w *bytes.Buffer) error {
 		}
 		routes, ticks = append(routes, withRules(jsonRoute, rules)), append(ticks, strconv.Itoa(n))
 	}
-	list, stop, err := b.jsonSteps(routes, ticks, always(b.o.cores), always(50), always(16))
+	list, stop, err := b.steps("jsonrpc", routes, ticks, always(b.o.cores), always(50), always(16))
 	if err != nil {
 		return err
 	}
@@ -184,17 +184,22 @@ func (b *bench) growRules(w *bytes.Buffer) error {
 }
 
 func (b *bench) growDepth(w *bytes.Buffer) error {
-	var routes, ticks []string
 	depths := []int{1, 4, 16, 64, 256}
-	for _, n := range depths {
-		routes, ticks = append(routes, jsonRoute), append(ticks, strconv.Itoa(50*n))
+	all := map[string][]step{}
+	names := []string{"JSON-RPC", "Modbus"}
+	for i, speech := range []string{"jsonrpc", "modbus"} {
+		var routes, ticks []string
+		for _, n := range depths {
+			routes, ticks = append(routes, []string{jsonRoute, modbusRoute}[i]), append(ticks, strconv.Itoa(50*n))
+		}
+		list, stop, err := b.steps(speech, routes, ticks, always(b.o.cores), always(50), func(i int) int { return depths[i] })
+		if err != nil {
+			return err
+		}
+		defer stop()
+		all[names[i]] = list
 	}
-	list, stop, err := b.jsonSteps(routes, ticks, always(b.o.cores), always(50), func(i int) int { return depths[i] })
-	if err != nil {
-		return err
-	}
-	defer stop()
-	return b.grow(w, "in-flight", "Requests in flight", "requests open at once", "JSON-RPC of 1 KiB, 50 clients.", []string{"JSON-RPC"}, map[string][]step{"JSON-RPC": list})
+	return b.grow(w, "in-flight", "Requests in flight", "requests open at once", "50 clients. JSON-RPC of 1 KiB, all of it with the server at once; of Modbus 256 at a time are (`window`), and the others wait for their turn.", names, all)
 }
 
 func (b *bench) growBackends(w *bytes.Buffer) error {
@@ -202,7 +207,7 @@ func (b *bench) growBackends(w *bytes.Buffer) error {
 	for _, n := range []int{1, 2, 4, 8} {
 		routes, ticks = append(routes, withBackends(jsonRoute, n)), append(ticks, strconv.Itoa(n))
 	}
-	list, stop, err := b.jsonSteps(routes, ticks, always(b.o.cores), always(50), always(16))
+	list, stop, err := b.steps("jsonrpc", routes, ticks, always(b.o.cores), always(50), always(16))
 	if err != nil {
 		return err
 	}
@@ -212,7 +217,7 @@ func (b *bench) growBackends(w *bytes.Buffer) error {
 
 func (b *bench) growCores(w *bytes.Buffer) error {
 	cores := []int{1, 2}
-	list, stop, err := b.jsonSteps([]string{jsonRoute, jsonRoute}, []string{"1", "2"}, func(i int) int { return cores[i] }, always(50), always(16))
+	list, stop, err := b.steps("jsonrpc", []string{jsonRoute, jsonRoute}, []string{"1", "2"}, func(i int) int { return cores[i] }, always(50), always(16))
 	if err != nil {
 		return err
 	}

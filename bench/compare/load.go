@@ -21,11 +21,20 @@ var talkFigures = []rig.Figure{{Name: "rate", Unit: "1/s"}, {Name: "processor ti
 // talk has clients speak to p, each with depth requests open, for the time of a load. An answer that is not its client's own
 // is an error.
 func (b *bench) talk(speech string, p *rig.Proxy, clients, depth int) ([]float64, error) {
-	t, cpu, err := b.generate(p, job{Speech: speech, Clients: clients, Depth: depth, Long: b.o.time})
+	return b.talkBeside(speech, p, clients, depth, p.Used)
+}
+
+// talkBeside returns the rate, and the time of the processor for each exchange that each of used says was used.
+func (b *bench) talkBeside(speech string, p *rig.Proxy, clients, depth int, used ...func() rig.Usage) ([]float64, error) {
+	t, cpu, err := b.generate(p, job{Speech: speech, Clients: clients, Depth: depth, Long: b.o.time}, used...)
 	if err != nil {
 		return nil, err
 	}
-	return []float64{float64(t.Answered) / t.Took.Seconds(), float64(cpu.Microseconds()) / float64(t.Answered)}, nil
+	values := []float64{float64(t.Answered) / t.Took.Seconds()}
+	for _, c := range cpu {
+		values = append(values, float64(c.Microseconds())/float64(t.Answered))
+	}
+	return values, nil
 }
 
 var paceFigures = []rig.Figure{{Name: "median", Unit: "us", Lower: true}, {Name: "99 of 100 within", Unit: "us", Lower: true}, {Name: "999 of 1000 within", Unit: "us", Lower: true}}
@@ -62,13 +71,18 @@ func (b *bench) rest(speech string, p *rig.Proxy, n int) ([]float64, error) {
 	return []float64{each}, err
 }
 
-// generate has a generator do j, and returns what p used meanwhile.
-func (b *bench) generate(p *rig.Proxy, j job) (t tally, cpu time.Duration, err error) {
+// generate has a generator do j through p, and returns what each of used says was used meanwhile.
+func (b *bench) generate(p *rig.Proxy, j job, used ...func() rig.Usage) (t tally, cpu []time.Duration, err error) {
 	j.Address = p.Address
 	err = b.withGenerator(j, func(out *bufio.Reader) error {
-		before := p.Used().CPU
+		var before []time.Duration
+		for _, u := range used {
+			before = append(before, u().CPU)
+		}
 		line, err := out.ReadBytes('\n')
-		cpu = p.Used().CPU - before
+		for i, u := range used {
+			cpu = append(cpu, u().CPU-before[i])
+		}
 		if err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"syscall"
 	"time"
 
 	"github.com/sallyport/sallyport/bench/internal/rig"
@@ -32,7 +33,7 @@ func main() {
 		}
 		return
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "compare:", err)
@@ -56,7 +57,7 @@ type options struct {
 func run(ctx context.Context) error {
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each load is run with each proxy")
-	flag.DurationVar(&o.time, "time", 1500*time.Millisecond, "how long a load takes, about")
+	flag.DurationVar(&o.time, "time", 1200*time.Millisecond, "how long a load takes, about")
 	flag.IntVar(&o.idle, "idle", 10_000, "idle clients")
 	flag.IntVar(&o.cores, "cores", 1, "threads of each proxy that can have several")
 	flag.BoolVar(&o.quick, "quick", false, "fewer loads, once each")

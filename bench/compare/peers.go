@@ -127,7 +127,7 @@ func (b *bench) route(backend, name, why, config string, cores int) (*rig.Proxy,
 	if err != nil {
 		return nil, err
 	}
-	config = fmt.Sprintf("log: { level: error }\nroutes:\n"+config, address, backend)
+	config = fmt.Sprintf("log: { level: warn }\nroutes:\n"+config, address, backend)
 	if _, err := rig.Write(b.dir, "orders.schema.json", ordersSchema); err != nil {
 		return nil, err
 	}

@@ -75,31 +75,41 @@ func (s *speech) answers(conn net.Conn) error {
 	}
 }
 
-// startServer starts a server, and returns its address and what ends it.
-func startServer(ctx context.Context, name string) (address string, stop func(), err error) {
+// server is one that runs.
+type server struct {
+	address string
+	cmd     *exec.Cmd
+	in      io.Closer
+}
+
+func startServer(ctx context.Context, name string) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, self, serverCommand, name)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		return "", nil, fmt.Errorf("the server has not said where it listens: %w", err)
+		return nil, fmt.Errorf("the server has not said where it listens: %w", err)
 	}
-	return strings.TrimSpace(line), func() {
-		_ = in.Close()
-		_ = cmd.Wait()
-	}, nil
+	return &server{strings.TrimSpace(line), cmd, in}, nil
+}
+
+func (s *server) used() rig.Usage { return rig.UsedBy(s.cmd.Process.Pid) }
+
+func (s *server) stop() {
+	_ = s.in.Close()
+	_ = s.cmd.Wait()
 }

@@ -80,6 +80,7 @@ func (p *Proxy) Start(ctx context.Context) error {
 	p.cmd = exec.CommandContext(ctx, p.Args[0], p.Args[1:]...)
 	p.cmd.Env = append(os.Environ(), p.Env...)
 	p.cmd.Stderr = os.Stderr
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // or it would go on when the benchmark is killed
 	if err := p.cmd.Start(); err != nil {
 		return err
 	}
