@@ -20,7 +20,7 @@ const respRoute = `  - name: cache
       commands: { CONFIG GET: shared, KEYS: refused }
       deny: [SCAN]
       keys: [{ pattern: "key:*" }]
-    limits: { frame: 32MiB, connections: 20000, connections_per_peer: 20000 }
+    limits: { frame: 32MiB, connections: 20000, connections_per_peer: 20000, in_flight_total: 1000000 }
     backend: { address: %s, connections: 1, in_flight: 65536 }
 `
 
