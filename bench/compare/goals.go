@@ -132,7 +132,7 @@ func (b *bench) withGoals(text *bytes.Buffer) *bytes.Buffer {
 	for _, g := range b.goals {
 		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", g.what, g.wanted, g.got, map[bool]string{true: "yes", false: "**no**"}[g.met])
 	}
-	fmt.Fprintf(&out, "\nWhat a relay moves, and what connecting costs, is in the sections on tunnels.\n\n### ")
+	fmt.Fprintf(&out, "\nWhat a relay moves, and what connecting costs, is in the sections on tunnels. What limits sallyport where a goal is not met is in record 40 of docs/DESIGN.md.\n\n### ")
 	out.Write(rest)
 	return &out
 }
