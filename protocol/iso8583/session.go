@@ -1,0 +1,105 @@
+package iso8583
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sallyport/sallyport/protocol"
+)
+
+// AppendReply answers what belongs to a connection: a keep-alive, if the framing echoes it, and a request of network
+// management, of a client or of the backend. What is no approval is a refusal: sallyport exchanges no keys.
+func (c *Codec) AppendReply(dst []byte, m *protocol.Message) ([]byte, error) {
+	if m.Kind == protocol.Keepalive {
+		if c.echoes {
+			dst = append(dst, m.Frame...)
+		}
+		return dst, nil
+	}
+	if len(m.Name) != mtiSize || !known(m.Name) || !asks(m.Name[2]) {
+		return dst, nil
+	}
+	code, known := c.answers[string(c.find(m, c.network))]
+	if !known {
+		code = c.refusal
+	}
+	if len(code) == 0 {
+		return dst, nil
+	}
+	start := len(dst)
+	dst = c.OpenFrame(dst, m.Head)
+	dst, err := c.appendAnswer(dst, m, c.echoNetwork, code, nil)
+	if err != nil {
+		return dst[:start], err
+	}
+	return c.CloseFrame(dst, start)
+}
+
+// AppendGreeting appends the sign-on that the configuration declares, if it does.
+func (c *Codec) AppendGreeting(dst []byte) ([]byte, int) {
+	if len(c.signOn) == 0 {
+		return dst, 0
+	}
+	dst, err := c.appendOwn(dst, c.signOn)
+	if err != nil {
+		return dst, 0 // it was tried when the Codec was made
+	}
+	return dst, 1
+}
+
+// appendOwn appends a frame with a request of network management of sallyport's own: the fields that are given, the time
+// in DE7 (UTC) and a number of its own in DE11.
+func (c *Codec) appendOwn(dst []byte, given []preset) ([]byte, error) {
+	var room [2][16]byte
+	fields := make([]preset, 0, len(given)+2)
+	fields = append(fields, given...)
+	has := func(n int) bool {
+		for _, p := range given {
+			if p.n == n {
+				return true
+			}
+		}
+		return c.fields[n] == nil
+	}
+	if !has(deTime) {
+		fields = append(fields, preset{deTime, time.Now().UTC().AppendFormat(room[0][:0], "0102150405")})
+	}
+	if !has(deSTAN) {
+		n, _ := appendLength(room[1][:0], int(c.own.Add(1)%999_999)+1, c.fields[deSTAN].Length, 0)
+		fields = append(fields, preset{deSTAN, n})
+	}
+	start := len(dst)
+	dst = c.OpenFrame(dst, nil)
+	dst = c.appendMTI(dst, [mtiSize]byte{c.edition, '8', '0', '0'})
+	var set [3]uint64
+	for _, p := range fields {
+		mark(&set, p.n)
+	}
+	dst = c.appendBitmaps(dst, &set)
+	for n := range c.fields {
+		for _, p := range fields {
+			if p.n != n {
+				continue
+			}
+			var err error
+			if dst, err = c.fields[n].appendContent(dst, p.text); err != nil {
+				return dst[:start], fmt.Errorf("iso8583: %s: %w", c.fields[n].path, err)
+			}
+		}
+	}
+	return c.CloseFrame(dst, start)
+}
+
+var errNoSignOn = errors.New("the host answered the sign-on with something else than its response")
+
+// Greeted accepts an answer that approves: 00, or of 1993 800.
+func (c *Codec) Greeted(_ int, m *protocol.Message) error {
+	if m.Kind != protocol.SignOn || len(m.Name) != mtiSize || asks(m.Name[2]) {
+		return errNoSignOn
+	}
+	if code := c.find(m, deCode); string(code) != editions[c.edition].approved {
+		return fmt.Errorf("the host refused the sign-on with code %q in field 39", code)
+	}
+	return nil
+}
