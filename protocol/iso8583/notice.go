@@ -112,7 +112,7 @@ func (c *Codec) setNetwork(m *mistakes, own map[string]string) {
 			m.bad("network", "%q is no code of three digits", code)
 		}
 		if own[code] != "" {
-			c.checkCode(m, "network."+code, own[code])
+			c.checkCode(m, "network["+code+"]", own[code])
 		}
 		c.answers[code] = []byte(own[code])
 	}

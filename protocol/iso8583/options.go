@@ -153,11 +153,11 @@ func (c *Codec) setSignOn(m *mistakes, fields map[string]string) {
 	for key, text := range fields {
 		n, err := strconv.Atoi(key)
 		if err != nil || n < 2 || n >= len(c.fields) || c.fields[n] == nil {
-			m.bad("sign_on."+key, "the dialect has no such field")
+			m.bad("sign_on["+key+"]", "the dialect has no such field")
 			continue
 		}
 		if _, err := c.fields[n].appendContent(nil, []byte(text)); err != nil {
-			m.bad("sign_on."+key, "want %s, as %s has them", wanted[c.fields[n].Type], c.fields[n].Form())
+			m.bad("sign_on["+key+"]", "want %s, as %s has them", wanted[c.fields[n].Type], c.fields[n].Form())
 		}
 		c.signOn = append(c.signOn, preset{n, []byte(text)})
 	}
