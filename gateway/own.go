@@ -29,8 +29,8 @@ type owns struct {
 
 // wish is a Session's part of an owns, guarded by the lock of that.
 type wish struct {
-	waiting bool
 	granted *Backend
+	waiting bool
 	down    bool // the dial for it has failed
 }
 

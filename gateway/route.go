@@ -141,7 +141,8 @@ func (w *worker) flush() {
 
 // admit makes a Session of a new connection, or turns it away.
 func (r *route) admit(conn net.Conn) {
-	peer := conn.RemoteAddr().String()
+	name := r.conf.Name + " " + conn.RemoteAddr().String()
+	peer := name[len(r.conf.Name)+1:] // one string for all who keep it
 	s := &Session{route: r, peer: peer, began: momentOf(time.Now()), w: lightest(r.workers)}
 	if full, ok := r.enter(s, peer); !ok {
 		r.counters.limits[full].Add(1)
@@ -153,8 +154,6 @@ func (r *route) admit(conn net.Conn) {
 		s.homes = make([]*Backend, len(r.pools))
 	}
 	var own *tunnel.Owner
-	name := r.conf.Name + " " + peer
-	s.peer = name[len(name)-len(peer):] // one string for both
 	s.vc, own = s.w.shard.New(name, conn, r.limits.Queue, s)
 	if r.timeouts.Idle > 0 {
 		own.SetIdle(r.timeouts.Idle)
