@@ -233,6 +233,20 @@ type Greeting interface {
 	Greeted(i int, m *Message) error
 }
 
+// Probing is a Codec that can ask a backend for a sign of life.
+type Probing interface {
+	// AppendProbe appends a whole frame that a backend that lives answers, with something that is of the connection itself
+	// (Keepalive, SignOn). If nothing is appended there is nothing to ask with.
+	AppendProbe(dst []byte) ([]byte, error)
+}
+
+// Repeating is a Codec of clients that repeat a request while it is open, perhaps on another connection.
+type Repeating interface {
+	// Repeats reports whether m asks for the same as the request with the body open, which has its ID. It is then not
+	// forwarded, and hears what that hears. Another request under that ID is refused as Duplicate.
+	Repeats(open []byte, m *Message) bool
+}
+
 // Remembering is a Codec to which it matters that a message was refused, such as one of a transaction that must not be
 // carried out without it.
 type Remembering interface {

@@ -29,6 +29,7 @@ type Codec struct {
 	answers     map[string][]byte // to network management, by its code
 	refusal     []byte            // to other codes
 	signOn      []preset
+	echoTest    []preset
 	own         atomic.Uint32 // messages that the codec has made
 }
 
@@ -38,6 +39,8 @@ var (
 	_ protocol.Sessioning = (*Codec)(nil)
 	_ protocol.Greeting   = (*Codec)(nil)
 	_ protocol.Matching   = (*Codec)(nil)
+	_ protocol.Probing    = (*Codec)(nil)
+	_ protocol.Repeating  = (*Codec)(nil)
 )
 
 // Traits tells that results are matched by key, that DE11 can be rewritten if it is declared with 6 or 12 digits, and

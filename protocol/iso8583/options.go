@@ -22,6 +22,7 @@ type Options struct {
 	Codes       map[string]string `json:"codes" doc:"Replaces response codes (field 39). A key is a class of notice ('later') or, before it, a cause ('busy'), or, before both, a field that is wrong ('DE4'); an empty text says nothing."`
 	Network     map[string]string `json:"network" doc:"What network management is answered with, by the code in field 70 (1993: the function in field 24); an empty text is not answered. Sign-on, sign-off and echo test are approved if this is left out; everything else is refused."`
 	SignOn      map[string]string `json:"sign_on" doc:"Fields of a sign-on that each connection to the backend begins with: { '70': '001', '33': '500001' }. Fields 7 and 11 are filled in. Left out: there is none."`
+	EchoTest    map[string]string `json:"echo_test" doc:"Fields of the echo test with which backend.probe asks. The default is { '70': '301' }, of 1993 { '24': '831' }."`
 	Advices     string            `json:"advices" doc:"What becomes of an advice (0x20): forward, which is the default, has the host answer it as a request. promise, that sallyport answers it at once and keeps it until the host has it, needs the journal."`
 }
 
@@ -66,7 +67,14 @@ func New(o Options, limits protocol.Limits) (*Codec, error) {
 		c.setCodes(m, o.Codes)
 		c.setNetwork(m, o.Network)
 	}
-	c.setSignOn(m, o.SignOn)
+	c.signOn = c.presets(m, "sign_on", o.SignOn)
+	if o.EchoTest == nil {
+		o.EchoTest = map[string]string{"24": "831"}
+		if c.edition == '0' {
+			o.EchoTest = map[string]string{"70": "301"}
+		}
+	}
+	c.echoTest = c.presets(m, "echo_test", o.EchoTest)
 	switch o.Advices {
 	case "", "forward":
 	case "promise":
@@ -149,19 +157,21 @@ func (c *Codec) setEcho(m *mistakes, o *Options) {
 	}
 }
 
-func (c *Codec) setSignOn(m *mistakes, fields map[string]string) {
+// presets reads fields that the configuration fills.
+func (c *Codec) presets(m *mistakes, path string, fields map[string]string) (list []preset) {
 	for key, text := range fields {
 		n, err := strconv.Atoi(key)
 		if err != nil || n < 2 || n >= len(c.fields) || c.fields[n] == nil {
-			m.bad("sign_on["+key+"]", "the dialect has no such field")
+			m.bad(path+"["+key+"]", "the dialect has no such field")
 			continue
 		}
 		if _, err := c.fields[n].appendContent(nil, []byte(text)); err != nil {
-			m.bad("sign_on["+key+"]", "want %s, as %s has them", wanted[c.fields[n].Type], c.fields[n].Form())
+			m.bad(path+"["+key+"]", "want %s, as %s has them", wanted[c.fields[n].Type], c.fields[n].Form())
 		}
-		c.signOn = append(c.signOn, preset{n, []byte(text)})
+		list = append(list, preset{n, []byte(text)})
 	}
-	slices.SortFunc(c.signOn, func(a, b preset) int { return a.n - b.n })
+	slices.SortFunc(list, func(a, b preset) int { return a.n - b.n })
+	return list
 }
 
 // preset is a field that the configuration fills.

@@ -71,7 +71,11 @@ func (c *Codec) appendOwn(dst []byte, given []preset) ([]byte, error) {
 	}
 	start := len(dst)
 	dst = c.OpenFrame(dst, nil)
-	dst = c.appendMTI(dst, [mtiSize]byte{c.edition, '8', '0', '0'})
+	origin := byte('0')
+	if c.edition != '0' {
+		origin = '4' // 1804: of nobody in particular
+	}
+	dst = c.appendMTI(dst, [mtiSize]byte{c.edition, '8', '0', origin})
 	var set [3]uint64
 	for _, p := range fields {
 		mark(&set, p.n)
@@ -90,6 +94,9 @@ func (c *Codec) appendOwn(dst []byte, given []preset) ([]byte, error) {
 	}
 	return c.CloseFrame(dst, start)
 }
+
+// AppendProbe appends the echo test.
+func (c *Codec) AppendProbe(dst []byte) ([]byte, error) { return c.appendOwn(dst, c.echoTest) }
 
 var errNoSignOn = errors.New("the host answered the sign-on with something else than its response")
 
