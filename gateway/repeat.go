@@ -62,16 +62,16 @@ func (s *Session) joinsOther(m *protocol.Message, now time.Time) error {
 	if l == nil || x == nil {
 		return errLedgerClosed
 	}
+	x.joined = true
 	b := l.backend
 	b.up.pending.Add(1)
 	b.up.pool.join(b)
 	if err := l.join(x, m, r.repeating, now); err != nil {
 		b.done()
+		x.joined = false
 		return err
 	}
 	s.held.x = nil
-	r.counters.forwarded.Add(1)
-	r.counters.inFlight.Add(1)
 	r.counters.joined.Add(1)
 	return nil
 }

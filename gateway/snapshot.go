@@ -175,5 +175,7 @@ func (c *counters) ended(e event) {
 		c.expired.Add(1)
 	case fail:
 		c.failed.Add(1)
+	case abandon:
+		c.abandoned.Add(1)
 	}
 }
