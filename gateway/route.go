@@ -30,6 +30,7 @@ type route struct {
 	remembering protocol.Remembering // nil: it does not matter what was refused
 	repeating   protocol.Repeating   // nil: a request that comes twice is not told from another
 	register    *register            // of keys, if clients repeat
+	masking     protocol.Masking     // nil: nothing must be masked
 	splitter    splitter.Splitter    // nil: there are no batches
 	ordered     bool                 // a client pairs answers by order
 	closing     bool                 // a wait notice ends the exchange for its client, who asks again
@@ -75,6 +76,7 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 	}
 	r.remembering, _ = r.codec.(protocol.Remembering)
 	r.policing, _ = r.codec.(protocol.Policing)
+	r.masking, _ = r.codec.(protocol.Masking)
 	if conf.Balance == ByKey && len(conf.Backends) > 1 {
 		r.keyed, _ = r.codec.(protocol.Keyed)
 	}

@@ -247,6 +247,14 @@ type Repeating interface {
 	Repeats(open []byte, m *Message) bool
 }
 
+// Masking is a Codec of messages that hold what no person and no log may see. It cannot be switched off.
+type Masking interface {
+	// Shows reports whether text, what a Getter of path has found, may be seen.
+	Shows(path string, text []byte) bool
+	// AppendMasked appends the body of m, which may be one that was refused, without what may not be seen.
+	AppendMasked(dst []byte, m *Message) []byte
+}
+
 // Remembering is a Codec to which it matters that a message was refused, such as one of a transaction that must not be
 // carried out without it.
 type Remembering interface {

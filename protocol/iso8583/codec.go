@@ -40,6 +40,7 @@ var (
 	_ protocol.Greeting   = (*Codec)(nil)
 	_ protocol.Matching   = (*Codec)(nil)
 	_ protocol.Probing    = (*Codec)(nil)
+	_ protocol.Masking    = (*Codec)(nil)
 	_ protocol.Repeating  = (*Codec)(nil)
 )
 

@@ -14,6 +14,6 @@
 //     refused and not silently approved.
 //   - What is declined is a result like any other. Message.Failed says that the host could not process the request at all:
 //     format error and system malfunction.
-//   - A notice gives back the fields that a sender pairs answers by, as they came, among them the card's number: its own
-//     sender has sent it. Nobody else sees it.
+//   - A notice gives back the fields that a sender pairs answers by, as they came, and of those none that is secret: not the
+//     card's number either, though the standard has it echoed. Numbers and terminal tell a sender which request it was.
 package iso8583

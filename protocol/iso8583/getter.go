@@ -40,6 +40,40 @@ func (c *Codec) Getter(path string) (protocol.Getter, error) {
 	return c.partGetter(n, id), nil
 }
 
+// place returns the field that path is about, and the part if it is declared.
+func (c *Codec) place(path string) (n int, part *field, ok bool) {
+	name, id, inside := strings.Cut(path, ".")
+	n, err := strconv.Atoi(strings.TrimPrefix(name, "DE"))
+	if err != nil || n < 2 || n >= len(c.fields) || c.fields[n] == nil {
+		return 0, nil, false
+	}
+	if inside && c.fields[n].inside != nil {
+		for _, p := range c.fields[n].inside.parts {
+			if p.ID == id {
+				part = p
+			}
+		}
+	}
+	return n, part, true
+}
+
+// Paths returns what can be shown of a message: its type, the fields of the dialect, and the parts that it declares.
+func (c *Codec) Paths() []string {
+	list := []string{"MTI"}
+	for _, f := range c.fields {
+		if f == nil {
+			continue
+		}
+		list = append(list, f.path)
+		if f.inside != nil {
+			for _, p := range f.inside.parts {
+				list = append(list, p.path)
+			}
+		}
+	}
+	return list
+}
+
 var mtiPaths = []string{"MTI.version", "MTI.class", "MTI.function", "MTI.origin", "MTI"}
 
 func (c *Codec) mtiGetter(i int) protocol.Getter {

@@ -17,7 +17,7 @@ type Options struct {
 	Dialect     dialect.Ref       `json:"dialect" doc:"How the fields are written: the name of a dialect that is built in (1987-ascii is the default), a file, or a declaration."`
 	Key         []int             `json:"key" doc:"The fields by which an answer is found to belong to a request, beside version and class of the message type. The default is 11 and 41."`
 	KeyFunction bool              `json:"key_function" doc:"Has requests and advices apart, too, where a terminal gives them the same numbers."`
-	Echo        []int             `json:"echo" doc:"The fields of a request that a notice gives back, where they are there. The default is 2, 3, 4, 7, 11, 12, 13, 32, 37, 41, 42 and 49; of 1993 24 too, and 70 for network management."`
+	Echo        []int             `json:"echo" doc:"The fields of a request that a notice gives back, where they are there. The default is 3, 4, 7, 11, 12, 13, 32, 37, 41, 42 and 49; of 1993 24 too, and 70 for network management."`
 	Reason      int               `json:"reason" doc:"The field in which a notice says what is wrong and where. The default is 44; -1 is none."`
 	Codes       map[string]string `json:"codes" doc:"Replaces response codes (field 39). A key is a class of notice ('later') or, before it, a cause ('busy'), or, before both, a field that is wrong ('DE4'); an empty text says nothing."`
 	Network     map[string]string `json:"network" doc:"What network management is answered with, by the code in field 70 (1993: the function in field 24); an empty text is not answered. Sign-on, sign-off and echo test are approved if this is left out; everything else is refused."`
@@ -127,6 +127,9 @@ func (c *Codec) list(m *mistakes, path string, list []int, otherwise ...int) []i
 		list = slices.DeleteFunc(slices.Clone(otherwise), func(n int) bool { return c.fields[n] == nil })
 	}
 	for i, n := range list {
+		if n >= 2 && n < len(c.fields) && c.fields[n] != nil && c.fields[n].Secret {
+			m.bad(fmt.Sprintf("%s[%d]", path, i), "field %d (%s) is secret: it stands in no notice and in no key", n, c.fields[n].Name)
+		}
 		if n < 2 || n >= len(c.fields) || c.fields[n] == nil {
 			m.bad(fmt.Sprintf("%s[%d]", path, i), "the dialect has no field %d", n)
 		}
@@ -137,7 +140,7 @@ func (c *Codec) list(m *mistakes, path string, list []int, otherwise ...int) []i
 }
 
 func (c *Codec) setEcho(m *mistakes, o *Options) {
-	c.echo = c.list(m, "echo", o.Echo, 2, 3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49)
+	c.echo = c.list(m, "echo", o.Echo, 3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49)
 	c.echoNetwork = c.list(m, "echo", nil, 7, 11, 12, 32, 33, 37, 41, 42, c.network)
 	if c.edition != '0' && o.Echo == nil {
 		c.echo = c.list(m, "echo", append(slices.Clone(c.echo), deFunction))
@@ -145,7 +148,7 @@ func (c *Codec) setEcho(m *mistakes, o *Options) {
 	if c.reason == 0 && c.fields[44] != nil {
 		c.reason = 44
 	}
-	if c.reason > 0 && (c.reason >= len(c.fields) || c.fields[c.reason] == nil || c.fields[c.reason].chars&letter == 0) {
+	if c.reason > 0 && (c.reason >= len(c.fields) || c.fields[c.reason] == nil || c.fields[c.reason].chars&letter == 0 || c.fields[c.reason].Secret) {
 		m.bad("reason", "the dialect has no field %d that holds text", c.reason)
 	}
 	for _, list := range [][]int{c.echo, c.echoNetwork} {

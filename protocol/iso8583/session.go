@@ -3,6 +3,7 @@ package iso8583
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/sallyport/sallyport/protocol"
@@ -51,46 +52,24 @@ func (c *Codec) AppendGreeting(dst []byte) ([]byte, int) {
 // appendOwn appends a frame with a request of network management of sallyport's own: the fields that are given, the time
 // in DE7 (UTC) and a number of its own in DE11.
 func (c *Codec) appendOwn(dst []byte, given []preset) ([]byte, error) {
-	var room [2][16]byte
-	fields := make([]preset, 0, len(given)+2)
-	fields = append(fields, given...)
-	has := func(n int) bool {
-		for _, p := range given {
-			if p.n == n {
-				return true
-			}
-		}
-		return c.fields[n] == nil
+	texts := make([][]byte, len(c.fields))
+	if c.fields[deTime] != nil {
+		texts[deTime] = time.Now().UTC().AppendFormat(nil, "0102150405")
 	}
-	if !has(deTime) {
-		fields = append(fields, preset{deTime, time.Now().UTC().AppendFormat(room[0][:0], "0102150405")})
+	if f := c.fields[deSTAN]; f != nil {
+		texts[deSTAN] = strconv.AppendUint(nil, uint64(c.own.Add(1)%999_999)+1, 10)
 	}
-	if !has(deSTAN) {
-		n, _ := appendLength(room[1][:0], int(c.own.Add(1)%999_999)+1, c.fields[deSTAN].Length, 0)
-		fields = append(fields, preset{deSTAN, n})
+	for _, p := range given {
+		texts[p.n] = p.text
 	}
-	start := len(dst)
-	dst = c.OpenFrame(dst, nil)
 	origin := byte('0')
 	if c.edition != '0' {
 		origin = '4' // 1804: of nobody in particular
 	}
-	dst = c.appendMTI(dst, [mtiSize]byte{c.edition, '8', '0', origin})
-	var set [3]uint64
-	for _, p := range fields {
-		mark(&set, p.n)
-	}
-	dst = c.appendBitmaps(dst, &set)
-	for n := range c.fields {
-		for _, p := range fields {
-			if p.n != n {
-				continue
-			}
-			var err error
-			if dst, err = c.fields[n].appendContent(dst, p.text); err != nil {
-				return dst[:start], fmt.Errorf("iso8583: %s: %w", c.fields[n].path, err)
-			}
-		}
+	start := len(dst)
+	dst, err := c.appendTexts(c.OpenFrame(dst, nil), [mtiSize]byte{c.edition, '8', '0', origin}, texts)
+	if err != nil {
+		return dst[:start], err
 	}
 	return c.CloseFrame(dst, start)
 }
