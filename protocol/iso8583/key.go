@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"strconv"
 
 	"github.com/sallyport/sallyport/protocol"
 )
 
 // The ID of a message is made of DE11, as digits in its full length, and behind it of version, class and the other fields
-// of the key, each with its length in front. So DE11 can be taken out and put in.
+// of the key, each with its length in front, or a hyphen: 000001.02.8:TERM0001. So DE11 can be taken out and put in.
 //
 // With KeyFunction the pair of functions (0 and 1, 2 and 3 ...) is in it too.
 
@@ -26,28 +27,37 @@ func (c *Codec) setKey(m *protocol.Message, f *faults) {
 	if c.stan > 0 {
 		m.Scratch = c.appendSTAN(m.Scratch, m)
 	}
-	m.Scratch = append(m.Scratch, m.Name[0], m.Name[1])
+	m.Scratch = append(m.Scratch, '.', m.Name[0], m.Name[1])
 	if c.keyFunction {
 		m.Scratch = append(m.Scratch, '0'+(m.Name[2]-'0')&^1)
 	}
-	at := len(m.Scratch)
 	for _, n := range c.key {
 		if n == deSTAN && c.stan > 0 {
 			continue
 		}
+		m.Scratch = append(m.Scratch, '.')
 		if m.Spans[n].Off < 0 {
-			m.Scratch = append(m.Scratch, 0xFF, 0xFF) // longer than any
+			m.Scratch = append(m.Scratch, '-')
 			continue
 		}
-		at = len(m.Scratch)
-		m.Scratch = append(m.Scratch, 0, 0)
 		d, span := c.fields[n], m.Spans[n]
+		at := len(m.Scratch)
 		m.Scratch = d.appendText(m.Scratch, span.In(m.Body), d.units(m.Body, int(span.Off), int(span.Len)))
-		text := bytes.TrimRight(m.Scratch[at+2:], " ")
-		m.Scratch = m.Scratch[:at+2+len(text)]
-		m.Scratch[at], m.Scratch[at+1] = byte(len(text)>>8), byte(len(text))
+		size := len(bytes.TrimRight(m.Scratch[at:], " "))
+		m.Scratch = insertLength(m.Scratch[:at+size], at)
 	}
 	m.ID = protocol.ID(m.Scratch[from:len(m.Scratch):len(m.Scratch)])
+}
+
+// insertLength puts the length of what stands from at on in front of that, with a colon behind it.
+func insertLength(dst []byte, at int) []byte {
+	var room [8]byte
+	size := len(dst) - at
+	text := append(strconv.AppendInt(room[:0], int64(size), 10), ':')
+	dst = append(dst, text...)
+	copy(dst[at+len(text):], dst[at:at+size])
+	copy(dst[at:], text)
+	return dst
 }
 
 // appendSTAN appends the digits of DE11.
