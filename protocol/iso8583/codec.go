@@ -30,6 +30,7 @@ type Codec struct {
 	refusal     []byte            // to other codes
 	signOn      []preset
 	echoTest    []preset
+	rules       rules
 	own         atomic.Uint32 // messages that the codec has made
 }
 
@@ -41,6 +42,7 @@ var (
 	_ protocol.Matching   = (*Codec)(nil)
 	_ protocol.Probing    = (*Codec)(nil)
 	_ protocol.Masking    = (*Codec)(nil)
+	_ protocol.Policing   = (*Codec)(nil)
 	_ protocol.Repeating  = (*Codec)(nil)
 )
 
@@ -65,8 +67,9 @@ func (c *Codec) Split(data []byte, atEOF bool, r *protocol.Resume) (int, []byte,
 // Decode reads a frame from Split.
 func (c *Codec) Decode(dir protocol.Direction, data []byte, m *protocol.Message) error {
 	body, head := c.framing.Body(data)
+	memo := m.Memo
 	m.Reset()
-	m.Dir, m.Frame, m.Body, m.Head = dir, data, body, head
+	m.Dir, m.Frame, m.Body, m.Head, m.Memo = dir, data, body, head, memo
 	if body == nil {
 		m.Kind = protocol.Keepalive
 		return nil
@@ -80,8 +83,9 @@ func (c *Codec) Decode(dir protocol.Direction, data []byte, m *protocol.Message)
 
 // DecodeBody is Decode of a message without framing.
 func (c *Codec) DecodeBody(dir protocol.Direction, body []byte, m *protocol.Message) error {
+	memo := m.Memo
 	m.Reset()
-	m.Dir, m.Frame, m.Body = dir, body, body
+	m.Dir, m.Frame, m.Body, m.Memo = dir, body, body, memo
 	return c.decode(m, 0)
 }
 

@@ -38,6 +38,9 @@ func (c *Codec) decode(m *protocol.Message, base int) error {
 	}
 	if m.Kind == protocol.Request {
 		m.Expect = c.expected(m)
+		if c.rules.bind && m.Memo == 0 {
+			m.Memo = uint64(c.terminal(m))
+		}
 	}
 	if m.Kind == protocol.Response {
 		m.Failed = c.failed(m)

@@ -23,6 +23,7 @@ type Options struct {
 	Network     map[string]string `json:"network" doc:"What network management is answered with, by the code in field 70 (1993: the function in field 24); an empty text is not answered. Sign-on, sign-off and echo test are approved if this is left out; everything else is refused."`
 	SignOn      map[string]string `json:"sign_on" doc:"Fields of a sign-on that each connection to the backend begins with: { '70': '001', '33': '500001' }. Fields 7 and 11 are filled in. Left out: there is none."`
 	EchoTest    map[string]string `json:"echo_test" doc:"Fields of the echo test with which backend.probe asks. The default is { '70': '301' }, of 1993 { '24': '831' }."`
+	Rules       Rules             `json:"rules" doc:"What the messages of terminals must meet beside being whole."`
 	Advices     string            `json:"advices" doc:"What becomes of an advice (0x20): forward, which is the default, has the host answer it as a request. promise, that sallyport answers it at once and keeps it until the host has it, needs the journal."`
 }
 
@@ -68,13 +69,14 @@ func New(o Options, limits protocol.Limits) (*Codec, error) {
 		c.setNetwork(m, o.Network)
 	}
 	c.signOn = c.presets(m, "sign_on", o.SignOn)
-	if o.EchoTest == nil {
+	if o.EchoTest == nil && c.fields[c.network] != nil {
 		o.EchoTest = map[string]string{"24": "831"}
 		if c.edition == '0' {
 			o.EchoTest = map[string]string{"70": "301"}
 		}
 	}
 	c.echoTest = c.presets(m, "echo_test", o.EchoTest)
+	c.setRules(m, &o.Rules)
 	switch o.Advices {
 	case "", "forward":
 	case "promise":
