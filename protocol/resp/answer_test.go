@@ -171,6 +171,32 @@ func TestFaultB15NothingIsTakenForNewsWhereNobodyListens(t *testing.T) {
 	}
 }
 
+// In version 3 news is of a type of its own. A list, or the answer to EXEC, may hold what somebody else has written there,
+// and must not be taken for news or for the end of a subscription on a connection that listens.
+func TestFaultB15AnAnswerIsNoNewsInVersionThree(t *testing.T) {
+	c := codec(t, Options{Version: 3})
+	for _, answer := range []string{"*3\r\n$7\r\nmessage\r\n$3\r\nany\r\n$5\r\nthing\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n", "*3\r\n$11\r\nunsubscribe\r\n$1\r\nx\r\n:0\r\n"} {
+		m := &protocol.Message{Memo: memoSub}
+		if err := c.Decode(protocol.FromBackend, []byte(answer), m); err != nil {
+			t.Fatal(err)
+		}
+		req := &protocol.Message{}
+		if err := c.Decode(protocol.FromClient, []byte(cmd("LRANGE", "l", "0", "-1")), req); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Match(req.Expect, true, m); got != protocol.Answers || m.Kind != protocol.Response || m.Memo&memoSub == 0 {
+			t.Errorf("%q: got %v, a %v, memo %x, want that it answers", answer, got, m.Kind, m.Memo)
+		}
+	}
+	m := &protocol.Message{Memo: memoSub}
+	if err := c.Decode(protocol.FromBackend, []byte(">3\r\n$7\r\nmessage\r\n$3\r\nany\r\n$5\r\nthing\r\n"), m); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Match(0, true, m); got != protocol.Unasked || m.Kind != protocol.Push {
+		t.Errorf("news: got %v, a %v", got, m.Kind)
+	}
+}
+
 func TestKeysAndTheirAnswers(t *testing.T) {
 	c := codec(t, Options{})
 	decode := func(words ...string) *protocol.Message {

@@ -56,7 +56,7 @@ func (c *Codec) answer(body []byte, m *protocol.Message) error {
 			m.Body, m.Failed = tooDeep, true
 			return nil
 		}
-		if kind == '*' && m.Memo&(memoSub|memoShard) != 0 && news(firstOf(body)) {
+		if c.pushed(kind) && m.Memo&(memoSub|memoShard) != 0 && news(firstOf(body)) {
 			m.Kind = protocol.Push
 		}
 	}

@@ -51,7 +51,7 @@ func (c *Codec) Match(expect uint64, _ bool, m *protocol.Message) protocol.Match
 	subscribes := asked != ""
 	var word []byte
 	if subscribes || listens || m.Kind == protocol.Push {
-		word = confirmation(m)
+		word = c.confirmation(m)
 	}
 	confirms := word != nil
 	subscribes = subscribes && strings.EqualFold(string(word), asked)
@@ -84,12 +84,16 @@ func (c *Codec) Match(expect uint64, _ bool, m *protocol.Message) protocol.Match
 	return protocol.Answers
 }
 
+// pushed says whether a backend sends what it was not asked for as a value of this type. In version 3 an array is an answer
+// whatever is in it: who writes a list could make it look like news.
+func (c *Codec) pushed(kind byte) bool { return kind == '>' || kind == '*' && c.opts.Version == 2 }
+
 // confirmation returns the first word of what a server says to a subscription or to the end of one, nil if m is something
 // else, and notes in m.Memo whether any is left: a connection that listens to nothing is sent no news, and what looks like
 // news there is an answer.
-func confirmation(m *protocol.Message) []byte {
+func (c *Codec) confirmation(m *protocol.Message) []byte {
 	t := tokens{data: m.Body}
-	if !t.next() || t.kind != '*' && t.kind != '>' || t.n != 3 || !t.next() {
+	if !t.next() || !c.pushed(t.kind) || t.n != 3 || !t.next() {
 		return nil
 	}
 	word := t.text
