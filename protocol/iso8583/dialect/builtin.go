@@ -47,7 +47,9 @@ func (f *Field) pack() {
 	if f == nil {
 		return
 	}
-	f.Prefix = BCD
+	if f.Digits > 0 {
+		f.Prefix = BCD
+	}
 	if f.Type == N || f.Type == Track || f.Type == Amount {
 		f.Encoding = BCD
 	}
@@ -64,7 +66,9 @@ func (f *Field) translate() {
 	if f == nil {
 		return
 	}
-	f.Prefix = EBCDIC
+	if f.Digits > 0 {
+		f.Prefix = EBCDIC
+	}
 	if f.Type != Bytes {
 		f.Encoding = EBCDIC
 	}

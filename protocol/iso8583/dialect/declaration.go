@@ -290,7 +290,7 @@ func (m *maker) declared(path string, decl *Declared, f *Field, fresh bool) {
 			f.Encoding = m.standard(f.Type, f.Encoding, fresh)
 		}
 	}
-	if fresh {
+	if fresh && f.Digits > 0 {
 		f.Prefix = m.prefix
 	}
 	m.encoding(path+".encoding", decl.Encoding, &f.Encoding, fits(f.Type)...)

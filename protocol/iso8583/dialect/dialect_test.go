@@ -122,3 +122,28 @@ func TestNamesOfFiles(t *testing.T) {
 		}
 	}
 }
+
+// What a dialect is declared as is that dialect.
+func TestBuiltInsCanBeDeclared(t *testing.T) {
+	for _, name := range Names() {
+		d, _ := Find(name)
+		again, err := d.Declaration().Dialect()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for n := range d.Fields {
+			want, got := d.Field(n), again.Field(n)
+			if want == nil && got == nil {
+				continue
+			}
+			a, _ := json.Marshal(want)
+			b, _ := json.Marshal(got)
+			if !strings.EqualFold(string(a), string(b)) {
+				t.Errorf("%s: field %d is %s, declared %s", name, n, a, b)
+			}
+		}
+		if again.MTI != d.MTI || again.Bitmap != d.Bitmap || again.Version != d.Version {
+			t.Errorf("%s: got %+v", name, again)
+		}
+	}
+}
