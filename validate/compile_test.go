@@ -140,3 +140,20 @@ func TestFormats(t *testing.T) {
 		}
 	}
 }
+
+// A document with a schema at its root and helpers in $defs is the commonest there is. Nobody can say whether the helpers are for
+// operations of their names, so it is not taken without being told.
+func TestASchemaAtTheRootBesideOthersMustSayWhatItIsFor(t *testing.T) {
+	const doc = `{"type":"object","properties":{"amount":{"$ref":"#/$defs/money"}},"$defs":{"money":{"type":"integer","minimum":1}}}`
+	compile := func(methods map[string]string) error {
+		_, err := Compile(fake{json: true}, []Rule{{Schema: &Schema{Document: []byte(doc), File: "pay.json", At: "/params", Methods: methods}}}, Options{})
+		return err
+	}
+	list := mistakes(t, compile(nil))
+	if len(list) != 1 || list[0].Key != "schema" || !strings.Contains(list[0].Err.Error(), "at the root (properties)") || list[0].Hint == "" {
+		t.Errorf("got %v", list)
+	}
+	if err := compile(map[string]string{"pay": ""}); err != nil {
+		t.Errorf("with methods: %v", err)
+	}
+}

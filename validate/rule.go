@@ -45,7 +45,7 @@ type Schema struct {
 	Document []byte            `json:"-" doc:"The text."`
 	File     string            `json:"file,omitempty" doc:"The document's name in messages."`
 	At       string            `json:"at,omitempty" doc:"The path of the value that is described. The default is what the protocol calls its content."`
-	Methods  map[string]string `json:"methods,omitempty" doc:"JSON pointers into the document by operation, '' being its root. The default: each member of $defs is for the operation that bears its name, and a document without $defs is for every operation. Other operations pass."`
+	Methods  map[string]string `json:"methods,omitempty" doc:"JSON pointers into the document by operation, '' being its root. The default: each member of $defs is for the operation that bears its name, and a document without $defs is for every operation; one with both a schema at its root and $defs must say. Other operations pass."`
 }
 
 // Limits are upper bounds; 0 is none.

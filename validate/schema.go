@@ -93,10 +93,27 @@ func (k *compiler) schema(in *Schema) engineOfOperations {
 		s.everyone = compile("")
 		return s
 	}
+	if word := saysAtRoot(root); word != "" {
+		k.badAt("schema", -1, "say methods, as in { order.place: '' } for the root, or take what is at the root away",
+			fmt.Errorf("%sthere is a schema at the root (%s) and there are others in $defs, of which each would be for the operation of its name", inFile(in.File), word))
+		return s
+	}
 	for _, name := range slices.Sorted(maps.Keys(defs)) {
 		s.byName[name] = compile(string(appendToken([]byte("/$defs/"), name)))
 	}
 	return s
+}
+
+// saysAtRoot returns a keyword at the root of a document that says something of a value, "" if there is none.
+func saysAtRoot(root map[string]any) string {
+	for _, word := range slices.Sorted(maps.Keys(root)) {
+		switch word {
+		case "$schema", "$id", "$defs", "$comment", "$vocabulary", "$anchor", "$dynamicAnchor", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly":
+		default:
+			return word
+		}
+	}
+	return ""
 }
 
 // engineOfOperations is what a schema is, and nil where there is none.

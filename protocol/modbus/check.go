@@ -160,7 +160,21 @@ func checkAnswer(body []byte) error {
 		if len(p) < 2 {
 			return size(p, 2)
 		}
-		return size(p, 2+int(p[1]))
+		if err := size(p, 2+int(p[1])); err != nil || p[0] != readFiles {
+			return err
+		}
+		if _, ok := groupsOf(p[2:]); !ok {
+			return malformed(protocol.BadContent, "pdu.bytes", header+1, "groups", "groups of type 6 that fill the count", "something else")
+		}
+	case diagnostic:
+		return checkDiagnostic(p)
+	case device:
+		if len(p) < 2 || p[1] == readIdentification && len(p) < 7 {
+			return size(p, 7)
+		}
+		if p[1] == readIdentification && !objects(p[7:], int(p[6])) {
+			return malformed(protocol.BadContent, "pdu.bytes", header+6, "objects", "as many objects as are announced", "something else")
+		}
 	case writeBit, writeReg, writeBits, writeRegs:
 		return size(p, 5)
 	case mask:
@@ -175,6 +189,49 @@ func checkAnswer(body []byte) error {
 		return size(p, 3+be(p[1:]))
 	}
 	return nil
+}
+
+// checkDiagnostic holds the answer of a serial line's function against itself (sections 6.7 to 6.10 and 6.13).
+func checkDiagnostic(p []byte) error {
+	switch p[0] {
+	case 0x07:
+		return size(p, 2)
+	case 0x08:
+		if len(p) < 5 || len(p)%2 == 0 {
+			return size(p, max(5, len(p)|1))
+		}
+		return nil
+	case 0x0B:
+		return size(p, 5)
+	}
+	if len(p) < 2 {
+		return size(p, 2)
+	}
+	return size(p, 2+int(p[1]))
+}
+
+// groupsOf counts the groups in an answer that reads files: a length that counts the type, the type 6, and data (section 6.14).
+func groupsOf(p []byte) (n int, ok bool) {
+	for len(p) > 0 {
+		size := int(p[0])
+		if size < 1 || size%2 == 0 || len(p) < 1+size || p[1] != 6 {
+			return n, false
+		}
+		p = p[1+size:]
+		n++
+	}
+	return n, true
+}
+
+// objects reports whether p holds n objects of an identification: an id, a length and a value each (section 6.21).
+func objects(p []byte, n int) bool {
+	for range n {
+		if len(p) < 2 || len(p) < 2+int(p[1]) {
+			return false
+		}
+		p = p[2+int(p[1]):]
+	}
+	return len(p) == 0
 }
 
 // Match holds the unit, the function and the shape of an answer against the request: the echo of what was written, and as
@@ -198,8 +255,17 @@ func (c *Codec) Match(expect uint64, open bool, m *protocol.Message) protocol.Ma
 		ok = string(p) == string(q[2:2+len(p)])
 	case writeBits, writeRegs:
 		ok = string(p[:4]) == string(q[2:6])
+	case files:
+		if q[1] == readFiles {
+			groups, _ := groupsOf(p[1:])
+			ok = groups == int(q[2])/7 // each is asked for with seven bytes
+		} else {
+			ok = string(p[:min(len(p), 6)]) == string(q[2:8])
+		}
 	case device:
-		ok = len(p) > 0 && p[0] == q[2]
+		ok = p[0] == q[2] && (q[2] != readIdentification || p[1] == q[3])
+	case diagnostic:
+		ok = q[1] != 0x08 || string(p[:2]) == string(q[2:4])
 	}
 	if !ok {
 		return protocol.Foreign

@@ -58,6 +58,12 @@ const (
 	maxFIFO      = 31
 )
 
+// Functions and types that are looked at by themselves.
+const (
+	readFiles          = 0x14
+	readIdentification = 0x0E // a MEI type of 2B
+)
+
 // The ADU.
 const (
 	header    = 7   // transaction id, protocol id, length, unit id

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/sallyport/sallyport/protocol"
 )
@@ -35,7 +36,7 @@ const (
 // index fills in what is known of each command, and how it is found.
 func (c *Codec) index() {
 	c.known = make([]known, len(table)+1)
-	c.known[0] = known{may: c.allowed == nil, observed: true} // what is not in the table
+	c.known[0] = known{may: len(c.opts.Allow) == 0, observed: true} // what is not in the table
 	for i := range c.keys {
 		if rule := &c.keys[i]; rule.commands == nil {
 			c.known[0].add(rule)
@@ -53,7 +54,7 @@ func (c *Codec) index() {
 				k.add(rule)
 			}
 		}
-		if len(name) <= 8 {
+		if len(name) <= 8 && !strings.Contains(name, " ") {
 			c.lookup.add(k.word, cmd.code)
 		}
 	}

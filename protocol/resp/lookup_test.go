@@ -14,7 +14,7 @@ func TestLookup(t *testing.T) {
 	for name, cmd := range c.commands {
 		for _, word := range []string{name, strings.ToLower(name), strings.ToLower(name[:1]) + name[1:]} {
 			want := cmd.code
-			if len(name) > 8 {
+			if len(name) > 8 || strings.Contains(name, " ") {
 				want = 0
 			}
 			if got := c.lookup.find([]byte(word)[:len(word):len(word)]); got != want {
@@ -84,4 +84,29 @@ func FuzzQuick(f *testing.F) {
 			t.Fatal("arguments: quickArguments found none")
 		}
 	})
+}
+
+// A word with a blank in it is no command of two words: what the table has as CONFIG GET comes as CONFIG and GET.
+func TestAWordWithABlankIsNoCommand(t *testing.T) {
+	c := codec(t, Options{})
+	for _, words := range [][]string{{"CONFIG GET", "*"}, {"OBJECT ENCODING", "k"}, {"ACL CAT"}, {"acl cat"}, {"CLIENT TRACKING", "on"}} {
+		var m protocol.Message
+		if err := c.Decode(protocol.FromClient, []byte(cmd(words...)), &m); err == nil || m.Bind != protocol.Any {
+			t.Errorf("%q: got %v, %v, want that there is no such command", words, err, m.Bind)
+		}
+	}
+}
+
+// What is denied takes nothing from what is let pass.
+func TestDenyLeavesWhatIsNotInTheTable(t *testing.T) {
+	c := codec(t, Options{Deny: []string{"FLUSHALL"}, Unknown: "pass"})
+	for name, passes := range map[string]bool{"NEW.COMMAND": true, "GET": true, "FLUSHALL": false} {
+		var m protocol.Message
+		if err := c.Decode(protocol.FromClient, []byte(cmd(name, "k")), &m); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got := c.Police(&m) == nil; got != passes {
+			t.Errorf("%s: passes %v, want %v", name, got, passes)
+		}
+	}
 }

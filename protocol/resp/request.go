@@ -211,7 +211,7 @@ func (c *Codec) name(m *protocol.Message) *command {
 	if len(m.Body) == 0 || at == 0 || &m.Body[0] != &m.Scratch[0] {
 		m.Scratch, at = m.Scratch[:0], 0 // nothing of it is in use
 	}
-	if len(first) > 64 {
+	if len(first) > 64 || bytes.IndexByte(first, ' ') >= 0 { // of what the table has with a blank, the parts are two words
 		m.Name = nil
 		return nil
 	}
