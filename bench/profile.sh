@@ -5,6 +5,6 @@ set -eu
 cd "$(dirname "$0")/.."
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-GOFLAGS=-tags=profile SALLYPORT_PROFILE="$dir" go run ./bench/compare -rounds 1 -loads '^(GET|SET|JSON-RPC|Modbus|own keys)'
+GOFLAGS=-tags=profile SALLYPORT_PROFILE="$dir" go run ./bench/compare -rounds 1 -loads '^(GET|SET|JSON-RPC|Modbus|ISO 8583|own keys)'
 find "$dir" -size -200c -delete # of a process that has ended in that second
 go tool pprof -proto -output=cmd/sallyport/default.pgo "$dir"/*.pprof

@@ -41,6 +41,7 @@ type Backend struct {
 	matcher matcher
 	host    atomic.Pointer[Session] // whose own it is
 	useful  atomic.Bool             // it has answered something
+	heard   atomic.Bool             // something came, since its pulse was felt
 	ended   chan struct{}
 	cause   error // why it ended; readable after ended
 
@@ -65,6 +66,7 @@ func newBackend(u *upstream, conn net.Conn, n int, o *owns) *Backend {
 		tickets = u.codec.Traits().Tickets
 	}
 	b.ledger = NewLedger(r.mode, tickets, r.timeouts.Answer)
+	b.ledger.backend, b.ledger.register = b, r.register
 	if r.matching != nil {
 		b.matcher = matcher{codec: r.matching}
 		b.ledger.matcher = &b.matcher
@@ -82,6 +84,7 @@ func newBackend(u *upstream, conn net.Conn, n int, o *owns) *Backend {
 // Data sends each result in p to the client that asked for it.
 func (b *Backend) Data(own *tunnel.Owner, p []byte) (taken int) {
 	defer b.guard()
+	b.heard.Store(true)
 	for taken < len(p) {
 		if b.skip > 0 {
 			n := min(b.skip, int64(len(p)-taken))
@@ -215,7 +218,9 @@ func (b *Backend) result(m *protocol.Message) error {
 	if x.party != nil && final {
 		lane := x.lane
 		b.answerAll(x, m)
-		b.advance(lane, true, b.own.Now())
+		if b.dispatch != nil {
+			b.advance(lane, true, b.own.Now())
+		}
 		return nil
 	}
 	if m.Kind == protocol.Progress {

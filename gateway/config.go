@@ -167,6 +167,8 @@ type BackendConfig struct {
 	// Circuit opens after Failures in a row, 5, and clients then hear Later at once, until
 	// a dial after Rest, 5 s, has worked.
 	Circuit Circuit
+	// Probe asks for signs of life, if the codec can.
+	Probe ProbeConfig
 }
 
 // BatchConfig sends up to Max requests as one batch, none of them later than Linger
@@ -409,6 +411,7 @@ func (b *BackendConfig) checkExchange(r *Route, bad func(field, format string, a
 		{"connections", b.Connections}, {"own", b.Own}, {"in_flight", b.InFlight}, {"batch.max", b.Batch.Max},
 		{"strikes", b.Strikes}, {"window", b.Window}, {"gap", int(b.Gap)}, {"settle", int(b.Settle)}, {"merge.wait", int(b.Merge.Wait)},
 		{"merge.gap", b.Merge.Gap}, {"lane.window", b.Lane.Window}, {"lane.failures", b.Lane.Failures}, {"lane.rest", int(b.Lane.Rest)},
+		{"probe.every", int(b.Probe.Every)}, {"probe.timeout", int(b.Probe.Timeout)}, {"probe.missed", b.Probe.Missed},
 	} {
 		if limit.v < 0 {
 			bad(limit.field, "must not be negative")
@@ -427,6 +430,15 @@ func (b *BackendConfig) checkExchange(r *Route, bad func(field, format string, a
 		if b.Share {
 			bad("share", "%s has no reads that could leave as one", codec.Traits().Name)
 		}
+	}
+	if _, ok := codec.(protocol.Repeating); ok && (b.Window > 0 || b.Serial || b.Gap > 0 || b.Settle > 0) {
+		bad("window", "what waits in a row could not be told from its repeat: limit %s by in_flight, and leave out window, serial, gap and settle", codec.Traits().Name)
+	}
+	if _, ok := codec.(protocol.Probing); !ok && b.Probe != (ProbeConfig{}) {
+		bad("probe", "%s has nothing to ask a backend with", codec.Traits().Name)
+	}
+	if b.Probe != (ProbeConfig{}) && b.Probe.Every == 0 {
+		bad("probe.every", "must be said: how long nothing comes before the backend is asked")
 	}
 	if b.Window > b.inFlight(r) {
 		bad("window", "%d frames at once, but in_flight allows %d requests on a connection", b.Window, b.inFlight(r))
@@ -531,6 +543,8 @@ func (b BackendConfig) withDefaults(r *Route) BackendConfig {
 	b.InFlight = b.inFlight(r)
 	def(&b.Batch.Max, 1)
 	def(&b.Strikes, 100)
+	def(&b.Probe.Timeout, 5*time.Second)
+	def(&b.Probe.Missed, 3)
 	if r.mode() == protocol.FIFO {
 		b.Strikes = 1
 	}

@@ -16,7 +16,7 @@ func (s *Session) deliver(x *exchange, out []byte, final bool, e event) bool {
 	if x.divided() {
 		return final && s.deliverPart(x, out, e)
 	}
-	if final {
+	if final && !x.joined {
 		c.inFlight.Add(-1)
 	}
 	h := s.vc.Lock()
@@ -24,8 +24,7 @@ func (s *Session) deliver(x *exchange, out []byte, final bool, e event) bool {
 	switch {
 	case s.desk.closed, x.void:
 		if final {
-			x.fire(abandon)
-			c.abandoned.Add(1)
+			x.end(c, abandon)
 			if !x.void {
 				s.desk.settle(h, x)
 			}
@@ -35,16 +34,14 @@ func (s *Session) deliver(x *exchange, out []byte, final bool, e event) bool {
 		return s.closeIfDrained(h)
 	case x.parked != nil:
 		if final {
-			x.fire(e)
-			c.ended(e)
+			x.end(c, e)
 			s.park(h, x, out)
 		}
 		return s.closeIfDrained(h)
 	}
 	switch {
 	case final:
-		x.fire(e)
-		c.ended(e)
+		x.end(c, e)
 	case x.state != answering:
 		x.fire(part)
 	}

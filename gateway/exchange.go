@@ -35,6 +35,7 @@ type course struct {
 	void    bool // its client has given it up, and its answer is nobody's
 	heard   bool // a wait notice was sent
 	done    bool // reply is there, whole
+	joined  bool // it hears the answer to another's request, and was counted as that
 
 	prev, next *exchange // on the desk, in the order of arrival
 	same       *exchange // on the desk, the next with the same hash
@@ -97,6 +98,14 @@ func (x *exchange) request(codec protocol.Codec, m *protocol.Message) *protocol.
 	}
 	m.Dir, m.Kind, m.ID, m.Head = protocol.FromClient, protocol.Request, x.id, x.head
 	return m
+}
+
+// end is the last event of x, counted.
+func (x *exchange) end(c *counters, e event) {
+	x.fire(e)
+	if !x.joined {
+		c.ended(e)
+	}
 }
 
 func (x *exchange) fire(e event) { x.state = exchangeMachine.step(x.state, e) }

@@ -39,6 +39,8 @@ type Ledger struct {
 	timeout   time.Duration // to the answer
 	tombstone time.Duration // from expiry until the ticket may be used again
 	matcher   *matcher      // nil: an ID, a key or the order says all
+	backend   *Backend      // whose it is
+	register  *register     // of all Ledgers of the route; nil: keys need only be unique in this one
 
 	mu     sync.Mutex
 	closed bool
@@ -115,13 +117,19 @@ func (l *Ledger) add(x *exchange, key protocol.ID, now time.Time) (ticket uint64
 		return 0, errLedgerClosed
 	}
 	l.bury(now)
+	var name string
 	if l.mode == protocol.Key {
 		if _, ok := l.keys[string(key)]; ok {
+			return 0, errKeyOpen
+		}
+		name = string(key)
+		if !l.register.claim(name, l) {
 			return 0, errKeyOpen
 		}
 	}
 	i, ok := l.slot()
 	if !ok {
+		l.register.drop(name)
 		return 0, errLedgerFull
 	}
 	s := &l.slots[i]
@@ -132,8 +140,8 @@ func (l *Ledger) add(x *exchange, key protocol.ID, now time.Time) (ticket uint64
 	s.x, s.state, s.deadline = x, slotOpen, now.Add(wait)
 	s.ticket = l.ticket(i, s.generation)
 	if l.mode == protocol.Key {
-		s.key = string(key)
-		l.keys[s.key] = i
+		s.key = name
+		l.keys[name] = i
 	}
 	s.prev, s.next = l.last, -1
 	if l.last < 0 {
@@ -340,6 +348,9 @@ func (l *Ledger) close(list []*exchange) []*exchange {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
+	for l.graves.len() > 0 {
+		l.release(l.graves.pop()) // nothing late can come on this connection any more
+	}
 	return l.takeAll(list)
 }
 
@@ -365,6 +376,7 @@ func (l *Ledger) release(i int32) {
 	s := &l.slots[i]
 	if l.mode == protocol.Key {
 		delete(l.keys, s.key)
+		l.register.drop(s.key)
 		s.key = ""
 	}
 	s.x, s.state = nil, slotFree

@@ -133,6 +133,15 @@ func (p *pool) choose(s *Session) *Backend {
 	return best
 }
 
+// join takes a place on b for somebody who waits for the answer to what was sent already, if there are none left too.
+func (p *pool) join(b *Backend) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !b.gone {
+		b.taken++
+	}
+}
+
 // release gives a place on b back.
 func (p *pool) release(b *Backend) {
 	p.mu.Lock()

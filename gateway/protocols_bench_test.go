@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/iso8583"
 	"github.com/sallyport/sallyport/protocol/jsonrpc"
 	"github.com/sallyport/sallyport/protocol/modbus"
 	"github.com/sallyport/sallyport/protocol/resp"
@@ -23,8 +24,9 @@ type speech struct {
 	name   string
 	codec  protocol.Codec
 	rules  []validate.Rule
-	ask    func(id int) string
+	ask    func(client, id int) string
 	answer func(out, request []byte) []byte
+	keys   int // of each request, in the table of what is open
 }
 
 // speeches are 1 KiB requests of JSON-RPC under several rules, commands of RESP and a read of Modbus, each with its codec's
@@ -38,7 +40,7 @@ func speeches(t testing.TB) []speech {
 	must(t, err)
 	schema := `{"$schema":"https://json-schema.org/draft/2020-12/schema","$defs":{"order.place":{"type":"object",
 		"required":["amount","note"],"properties":{"amount":{"type":"integer","minimum":1},"note":{"type":"string","maxLength":2000}}}}}`
-	order := func(id int) string {
+	order := func(_, id int) string {
 		return fmt.Sprintf(`{"jsonrpc":"2.0","method":"order.place","params":{"amount":5,"note":%q},"id":%d}`+"\n", strings.Repeat("n", 930), id)
 	}
 	placed := func(out, request []byte) []byte {
@@ -46,19 +48,36 @@ func speeches(t testing.TB) []speech {
 		out = append(out, `{"jsonrpc":"2.0","result":"ok","id":`...)
 		return append(append(out, id...), "}\n"...)
 	}
+	host, err := iso8583.New(iso8583.Options{Rules: iso8583.Rules{Luhn: true}}, protocol.Limits{})
+	must(t, err)
+	var m protocol.Message // there is one connection to the host
+	echo := []int{3, 4, 11, 37, 41, 49}
+	purchased := func(out, request []byte) []byte {
+		must(t, host.Decode(protocol.FromClient, request, &m))
+		start := len(out)
+		out, err := host.AppendResponse(host.OpenFrame(out, nil), &m, echo, "00")
+		must(t, err)
+		out, err = host.CloseFrame(out, start)
+		must(t, err)
+		return out
+	}
 	value := "$1024\r\n" + strings.Repeat("v", 1024) + "\r\n"
 	read := []byte{0, 0, 0, 0, 0, 23, 7, 3, 20, 19: 1, 28: 9}
 	return []speech{
-		{"JSON-RPC, no rules", json, nil, order, placed},
-		{"JSON-RPC, fields", json, []validate.Rule{{Allow: []string{"order.place"}}, {Field: &validate.Field{Path: "/params/amount", Type: "integer", Required: true}}}, order, placed},
-		{"JSON-RPC, expression", json, []validate.Rule{{Expr: `field("/params/amount") < 10000`}}, order, placed},
-		{"JSON-RPC, schema", json, []validate.Rule{{Schema: &validate.Schema{Document: []byte(schema), File: "bench.json"}}}, order, placed},
-		{"RESP, GET", redis, nil, func(int) string { return "*2\r\n$3\r\nGET\r\n$7\r\nkey:123\r\n" },
-			func(out, _ []byte) []byte { return append(out, value...) }},
-		{"RESP, SET", redis, nil, func(int) string { return "*3\r\n$3\r\nSET\r\n$7\r\nkey:123\r\n" + value },
-			func(out, _ []byte) []byte { return append(out, "+OK\r\n"...) }},
-		{"Modbus, read", device, nil, func(id int) string { return string([]byte{0, byte(id), 0, 0, 0, 6, 7, 3, 0, 100, 0, 10}) },
-			func(out, request []byte) []byte { return append(append(out, request[:2]...), read[2:]...) }},
+		{"JSON-RPC, no rules", json, nil, order, placed, 0},
+		{"JSON-RPC, fields", json, []validate.Rule{{Allow: []string{"order.place"}}, {Field: &validate.Field{Path: "/params/amount", Type: "integer", Required: true}}}, order, placed, 0},
+		{"JSON-RPC, expression", json, []validate.Rule{{Expr: `field("/params/amount") < 10000`}}, order, placed, 0},
+		{"JSON-RPC, schema", json, []validate.Rule{{Schema: &validate.Schema{Document: []byte(schema), File: "bench.json"}}}, order, placed, 0},
+		{"RESP, GET", redis, nil, func(_, _ int) string { return "*2\r\n$3\r\nGET\r\n$7\r\nkey:123\r\n" },
+			func(out, _ []byte) []byte { return append(out, value...) }, 0},
+		{"RESP, SET", redis, nil, func(_, _ int) string { return "*3\r\n$3\r\nSET\r\n$7\r\nkey:123\r\n" + value },
+			func(out, _ []byte) []byte { return append(out, "+OK\r\n"...) }, 0},
+		{"Modbus, read", device, nil, func(_, id int) string { return string([]byte{0, byte(id), 0, 0, 0, 6, 7, 3, 0, 100, 0, 10}) },
+			func(out, request []byte) []byte { return append(append(out, request[:2]...), read[2:]...) }, 0},
+		{"ISO 8583, purchase", host, []validate.Rule{{Allow: []string{"0200"}}, {Field: &validate.Field{Path: "DE4", Min: new(1.0)}}},
+			func(client, id int) string {
+				return "\x00\x55" + fmt.Sprintf("02007020000008808000164761739001010119000000000000001000%06dRRN%09dTERM%04d978", id, id, client)
+			}, purchased, 1},
 	}
 }
 
@@ -69,16 +88,16 @@ func BenchmarkProtocols(b *testing.B) {
 		b.Run(s.name, func(b *testing.B) {
 			address := serve(b, &s)
 			const clients, depth = 50, 16
-			var batch []byte
-			for i := range depth {
-				batch = append(batch, s.ask(i)...)
-			}
-			b.SetBytes(int64(len(batch) / depth))
+			b.SetBytes(int64(len(s.ask(0, 0))))
 			b.ReportAllocs()
 			b.ResetTimer()
 			var wg sync.WaitGroup
-			for range clients {
+			for n := range clients {
 				wg.Go(func() {
+					var batch []byte
+					for i := range depth {
+						batch = append(batch, s.ask(n, i)...)
+					}
 					c := dial(b, address, &s)
 					defer c.conn.Close()
 					for range b.N/(clients*depth) + 1 {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/sallyport/sallyport/protocol"
 )
@@ -10,10 +11,10 @@ import (
 // nor passed on: there is one request, and one answer. It is not ok if the frame must be offered again.
 func (s *Session) repeats(m *protocol.Message) (done, ok bool) {
 	r := s.route
-	if !r.joins && !r.closing || m.Kind != protocol.Request {
+	if !r.joins && !r.closing && r.repeating == nil || m.Kind != protocol.Request {
 		return false, false
 	}
-	if r.joins && s.joins(m) {
+	if (r.joins || r.repeating != nil) && s.joins(m) {
 		r.counters.joined.Add(1)
 		return true, true
 	}
@@ -33,8 +34,8 @@ func (s *Session) repeats(m *protocol.Message) (done, ok bool) {
 	return true, false
 }
 
-// joins reports whether m is what is open under its ID. Another request under that ID means that the client has given up
-// the one before: whoever uses an ID again has forgotten what it was.
+// joins reports whether m is what is open under its ID. Where the protocol's clients do not repeat, another request under
+// that ID means that the client has given up the one before: whoever uses an ID again has forgotten what it was.
 func (s *Session) joins(m *protocol.Message) bool {
 	hash := hashID(m.ID)
 	h := s.vc.Lock()
@@ -43,12 +44,36 @@ func (s *Session) joins(m *protocol.Message) bool {
 	switch {
 	case x == nil:
 		return false
+	case s.route.repeating != nil:
+		return s.route.repeating.Repeats(x.body, m)
 	case bytes.Equal(x.body, m.Body):
 		return true
 	}
 	s.desk.settle(h, x)
 	x.void = true
 	return false
+}
+
+// joinsOther has the request that is held hear the answer to the same request of another client, which is open under its
+// key: a terminal that has lost its connection repeats on another one. The errors are those of Ledger.join.
+func (s *Session) joinsOther(m *protocol.Message, now time.Time) error {
+	r := s.route
+	l, x := r.register.owner(m.ID), s.held.x
+	if l == nil || x == nil {
+		return errLedgerClosed
+	}
+	x.joined = true
+	b := l.backend
+	b.up.pending.Add(1)
+	b.up.pool.join(b)
+	if err := l.join(x, m, r.repeating, now); err != nil {
+		b.done()
+		x.joined = false
+		return err
+	}
+	s.held.x = nil
+	r.counters.joined.Add(1)
+	return nil
 }
 
 // gaveUp reports whether nobody waits for x any more.

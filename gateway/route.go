@@ -28,6 +28,9 @@ type route struct {
 	matching    protocol.Matching    // nil: an ID, a key or the order says all
 	policing    protocol.Policing    // nil: the codec has no rules of its own
 	remembering protocol.Remembering // nil: it does not matter what was refused
+	repeating   protocol.Repeating   // nil: a request that comes twice is not told from another
+	register    *register            // of keys, if clients repeat
+	masking     protocol.Masking     // nil: nothing must be masked
 	splitter    splitter.Splitter    // nil: there are no batches
 	ordered     bool                 // a client pairs answers by order
 	closing     bool                 // a wait notice ends the exchange for its client, who asks again
@@ -73,15 +76,19 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 	}
 	r.remembering, _ = r.codec.(protocol.Remembering)
 	r.policing, _ = r.codec.(protocol.Policing)
+	r.masking, _ = r.codec.(protocol.Masking)
 	if conf.Balance == ByKey && len(conf.Backends) > 1 {
 		r.keyed, _ = r.codec.(protocol.Keyed)
+	}
+	if r.repeating, _ = r.codec.(protocol.Repeating); r.repeating != nil && r.mode == protocol.Key {
+		r.register = newRegister()
 	}
 	traits := r.codec.Traits()
 	r.joins = traits.Joins
 	r.closing = r.wait.On && traits.Wait == protocol.Closing
 	r.merging, _ = r.codec.(protocol.Merging)
 	r.matching, _ = r.codec.(protocol.Matching)
-	r.ordered, r.keep = traits.Ordered, traits.Echo || traits.Joins || r.closing
+	r.ordered, r.keep = traits.Ordered, traits.Echo || traits.Joins || r.closing || r.repeating != nil
 	for i := range conf.Backends {
 		b := conf.Backends[i].withDefaults(&conf)
 		r.keep = r.keep || b.dispatches()

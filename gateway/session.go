@@ -392,6 +392,15 @@ func (s *Session) pass(own *tunnel.Owner, m *protocol.Message, g *gather) (bool,
 		b.release()
 		switch {
 		case errors.Is(err, errKeyOpen):
+			if r.repeating == nil {
+				return false, s.notice(protocol.Duplicate, protocol.StillOpen)
+			}
+			switch err := s.joinsOther(m, now); {
+			case err == nil:
+				return true, nil
+			case errors.Is(err, errLedgerClosed):
+				continue // it is not open any more
+			}
 			return false, s.notice(protocol.Duplicate, protocol.StillOpen)
 		case errors.Is(err, errLedgerFull):
 			r.counters.limits[limitInFlight].Add(1)

@@ -123,11 +123,12 @@ const (
 	limitLane
 	limitStrikes
 	limitBackendStrikes
+	limitProbes
 	numLimits
 )
 
 var limitNames = [numLimits]string{"frame", "frame_time", "idle", "in_flight", "in_flight_total", "connections", "connections_per_peer",
-	"queue", "queue_time", "answer_time", "body_time", "inline", "gather", "parked", "lane", "strikes", "backend_strikes"}
+	"queue", "queue_time", "answer_time", "body_time", "inline", "gather", "parked", "lane", "strikes", "backend_strikes", "probes"}
 
 // counters is what is behind Counters while a route runs.
 type counters struct {
@@ -174,5 +175,7 @@ func (c *counters) ended(e event) {
 		c.expired.Add(1)
 	case fail:
 		c.failed.Add(1)
+	case abandon:
+		c.abandoned.Add(1)
 	}
 }

@@ -110,6 +110,8 @@ func (u *upstream) connect(ctx context.Context, m *machine, dial func() (*Backen
 func (u *upstream) await(ctx context.Context, b *Backend) (lasted, ok bool) {
 	t := time.NewTimer(u.conf.Circuit.Rest)
 	defer t.Stop()
+	p := newPulse(b)
+	defer p.stop()
 	for {
 		select {
 		case <-b.ended:
@@ -119,6 +121,8 @@ func (u *upstream) await(ctx context.Context, b *Backend) (lasted, ok bool) {
 		case <-t.C:
 			lasted = true
 			u.breaker.succeeded()
+		case <-p.beat():
+			p.feel()
 		}
 	}
 }

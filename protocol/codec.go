@@ -233,6 +233,28 @@ type Greeting interface {
 	Greeted(i int, m *Message) error
 }
 
+// Probing is a Codec that can ask a backend for a sign of life.
+type Probing interface {
+	// AppendProbe appends a whole frame that a backend that lives answers, with something that is of the connection itself
+	// (Keepalive, SignOn). If nothing is appended there is nothing to ask with.
+	AppendProbe(dst []byte) ([]byte, error)
+}
+
+// Repeating is a Codec of clients that repeat a request while it is open, perhaps on another connection.
+type Repeating interface {
+	// Repeats reports whether m asks for the same as the request with the body open, which has its ID. It is then not
+	// forwarded, and hears what that hears. Another request under that ID is refused as Duplicate.
+	Repeats(open []byte, m *Message) bool
+}
+
+// Masking is a Codec of messages that hold what no person and no log may see. It cannot be switched off.
+type Masking interface {
+	// Shows reports whether text, what a Getter of path has found, may be seen.
+	Shows(path string, text []byte) bool
+	// AppendMasked appends the body of m, which may be one that was refused, without what may not be seen.
+	AppendMasked(dst []byte, m *Message) []byte
+}
+
 // Remembering is a Codec to which it matters that a message was refused, such as one of a transaction that must not be
 // carried out without it.
 type Remembering interface {

@@ -152,13 +152,14 @@ func (b *bench) paceSection(w *bytes.Buffer) error {
 
 func (b *bench) checkedSection(w *bytes.Buffer) error {
 	const free = "sallyport without rules"
-	title := "### JSON-RPC and Modbus\n\nThe server answers at once. HAProxy looks at nothing, and its clients have connections of their own; sallyport validates, gives each request a ticket, and has one connection. Each answer must bring its request's nonce.\n\n"
+	title := "### JSON-RPC, Modbus and ISO 8583\n\nThe server answers at once. HAProxy looks at nothing, and its clients have connections of their own; sallyport validates, gives each request a ticket, and has one connection. Each answer must bring its request's nonce.\n\n"
 	for _, c := range []struct {
 		name string
 		ours []maker
 	}{
 		{"jsonrpc", []maker{variant(rig.Ours, "a list of methods, two rules on fields, and the schema of the parameters", jsonRoute), variant(free, "", withRules(jsonRoute, ""))}},
 		{"modbus", []maker{variant(rig.Ours, "rules on units, functions and registers; answers are held against their requests", modbusRoute)}},
+		{"payment", []maker{variant(rig.Ours, "a list of message types, mandatory fields, the card's last digit, and two rules on fields; answers are found by number and terminal", paymentRoute)}},
 	} {
 		server, err := startServer(b.ctx, c.name)
 		if err != nil {

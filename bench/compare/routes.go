@@ -48,6 +48,21 @@ const modbusRoute = `  - name: plant
     backend: { address: %s, connections: 1, in_flight: 4096, window: 256 }
 `
 
+// paymentRoute has a list of message types, mandatory fields, dates, and rules on fields.
+const paymentRoute = `  - name: payments
+    listen: %s
+    protocol:
+      name: iso8583
+      dialect: { name: host, base: 1987-ascii, bitmap: binary }
+      rules: { luhn: true, messages: { "0200": { mandatory: [2, 3, 4, 11, 41, 49] } } }
+    limits: { connections: 20000, connections_per_peer: 20000, in_flight: 1024, in_flight_total: 100000 }
+    validate:
+      - allow: ["0200", "0201", "0400", "0401"]
+      - field: { path: DE4, min: 1 }
+      - field: { path: DE49, in: ["978", "840"] }
+    backend: { address: %s, connections: 1, in_flight: 65536 }
+`
+
 // withRules returns route with lines of rules in place of its own, or with none at all.
 func withRules(route, rules string) string {
 	before, rest, _ := strings.Cut(route, "    validate:\n")

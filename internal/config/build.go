@@ -124,6 +124,7 @@ func (l *loader) backend(route, p path, routeSpeaks bool, limits protocol.Limits
 		Lane:    gateway.LaneConfig{Window: int(s.Lane.Window), Failures: int(s.Lane.Failures), Rest: time.Duration(s.Lane.Rest)},
 		Batch:   gateway.BatchConfig{Max: int(s.Batch.Max), Linger: time.Duration(s.Batch.Linger)},
 		Strikes: int(s.Strikes),
+		Probe:   gateway.ProbeConfig{Every: time.Duration(s.Probe.Every), Timeout: time.Duration(s.Probe.Timeout), Missed: int(s.Probe.Missed)},
 		Backoff: s.Backoff.gateway(),
 		Circuit: gateway.Circuit{Failures: int(s.Circuit.Failures), Rest: time.Duration(s.Circuit.Rest)},
 	}

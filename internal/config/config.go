@@ -78,6 +78,7 @@ type loader struct {
 func (l *loader) load(data []byte) (*File, error) {
 	f := &File{Name: l.name}
 	if l.root = l.read(data); l.root != nil {
+		l.include()
 		coerce(l.root, documentType)
 		l.conform()
 		f.Log, f.gateway = l.build()

@@ -71,6 +71,12 @@ func (l *loader) report(p path, at position, message, hint string) {
 
 // add is report for what does not follow from anything.
 func (l *loader) add(p path, at position, message, hint string) {
+	if in := at.in; in != nil {
+		f := newFound(in.file, at.line, at.col, message, hint, in.at, p)
+		f.Path = p.String()
+		l.mistakes = append(l.mistakes, f)
+		return
+	}
 	l.mistakes = append(l.mistakes, found{
 		Mistake: Mistake{File: l.name, Line: at.line, Column: at.col, Path: p.String(), Message: message, Hint: hint},
 		at:      at, path: p,

@@ -29,7 +29,17 @@ type field struct {
 	*node
 }
 
-type position struct{ line, col int }
+// position is a place in the file, or in one that the file has a part of itself in.
+type position struct {
+	line, col int
+	in        *inclusion // nil: the file itself
+}
+
+// inclusion is a file whose content stands in the place of its name.
+type inclusion struct {
+	file string
+	at   position // of the name
+}
 
 type kind uint8
 

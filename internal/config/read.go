@@ -33,7 +33,7 @@ const (
 // read makes the tree of data. It is nil if data is no YAML that could be judged
 // further; then the reason is reported.
 func (l *loader) read(data []byte) *node {
-	top := position{1, 1}
+	top := position{line: 1, col: 1}
 	switch {
 	case len(data) > maxFile:
 		l.add(nil, top, tooLarge, "")
@@ -125,13 +125,13 @@ func parse(data []byte) (f *ast.File, err error) {
 
 func syntaxError(err error) (position, string) {
 	if e, ok := errors.AsType[yaml.Error](err); ok {
-		at := position{1, 1}
+		at := position{line: 1, col: 1}
 		if t := e.GetToken(); t != nil {
 			at = positionOf(t)
 		}
 		return at, e.GetMessage()
 	}
-	return position{1, 1}, "the file cannot be parsed"
+	return position{line: 1, col: 1}, "the file cannot be parsed"
 }
 
 func syntaxHint(text string, at position) string {
@@ -366,9 +366,9 @@ func (b *builder) float(source string, at position, p path) *node {
 
 func positionOf(t *token.Token) position {
 	if t == nil || t.Position == nil {
-		return position{1, 1}
+		return position{line: 1, col: 1}
 	}
-	return position{max(t.Position.Line, 1), max(t.Position.Column, 1)}
+	return position{line: max(t.Position.Line, 1), col: max(t.Position.Column, 1)}
 }
 
 // start returns where n begins. The token of a mapping without braces is its first colon.
@@ -381,14 +381,14 @@ func start(n ast.Node) position {
 
 // badText returns where data stops being UTF-8.
 func badText(data []byte) position {
-	at := position{1, 1}
+	at := position{line: 1, col: 1}
 	for len(data) > 0 {
 		r, n := utf8.DecodeRune(data)
 		switch {
 		case r == utf8.RuneError && n == 1:
 			return at
 		case r == '\n':
-			at = position{at.line + 1, 1}
+			at = position{line: at.line + 1, col: 1}
 		default:
 			at.col++
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/codecs"
 	"github.com/sallyport/sallyport/protocol/frame"
+	"github.com/sallyport/sallyport/protocol/iso8583/dialect"
 )
 
 // schemaID is what the schema calls itself.
@@ -44,6 +45,21 @@ var schema = sync.OnceValue(func() *generator {
 	return g
 })
 
+// DialectSchema returns the JSON Schema of a file that declares a dialect of ISO 8583.
+func DialectSchema() []byte {
+	g := &generator{defs: object{}, wants: map[string]string{}}
+	root := g.fields(reflect.TypeFor[dialect.Declaration]())
+	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	root["$id"] = strings.Replace(schemaID, "schema.json", "dialect.json", 1)
+	root["title"] = "A dialect of ISO 8583"
+	root["$defs"] = g.defs
+	data, err := json.MarshalIndent(root, "", "  ")
+	if err != nil {
+		panic(err) // as in Schema
+	}
+	return append(data, '\n')
+}
+
 type generator struct {
 	root  object
 	defs  object
@@ -62,6 +78,12 @@ func (g *generator) of(t reflect.Type) object {
 		return g.define("backend_protocol", g.backendProtocol)
 	case reflect.TypeFor[frame.Options]():
 		return g.define("framing", g.framing)
+	case reflect.TypeFor[dialect.Ref]():
+		return object{"anyOf": []any{object{"type": "string", "minLength": 1}, g.of(reflect.TypeFor[dialect.Declaration]())}}
+	case reflect.TypeFor[dialect.Declared]():
+		return g.define("dialect_field", func() object {
+			return object{"anyOf": []any{object{"type": "string", "enum": []any{"none"}}, g.fields(t)}}
+		})
 	case reflect.TypeFor[routeShape]():
 		return g.define("route", g.route)
 	case reflect.TypeFor[waitShape]():

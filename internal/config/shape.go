@@ -89,6 +89,13 @@ type backendShape struct {
 	Strikes     count        `json:"strikes" default:"100" doc:"Answers that nobody asked for after which a connection is closed."`
 	Backoff     backoffShape `json:"backoff" doc:"The pause before a connection that failed is tried again."`
 	Circuit     circuitShape `json:"circuit" doc:"When clients are told at once that the backend is not available."`
+	Probe       probeShape   `json:"probe" doc:"Has each connection asked for a sign of life while nothing comes on it, such as with an echo test."`
+}
+
+type probeShape struct {
+	Every   timeout `json:"every" need:"true" doc:"How long nothing comes before the backend is asked."`
+	Timeout timeout `json:"timeout" default:"5s" doc:"For the backend to say anything."`
+	Missed  count   `json:"missed" default:"3" doc:"How often in a row it may say nothing before the connection is given up."`
 }
 
 type mergeShape struct {

@@ -139,6 +139,7 @@ type field struct {
 func (e *Explainer) appendFields(dst []byte, indent string, m *protocol.Message) []byte {
 	var fields []field
 	width := 0
+	masking, _ := e.Codec.(protocol.Masking)
 	for _, path := range e.paths(m) {
 		get, err := e.Codec.Getter(path)
 		if err != nil {
@@ -154,7 +155,13 @@ func (e *Explainer) appendFields(dst []byte, indent string, m *protocol.Message)
 			return fmt.Appendf(dst, "%s... and %d more\n", indent, len(fields)-i)
 		}
 		dst = fmt.Appendf(dst, "%sbyte %-4d %-*s  %s", indent, f.v.Off, min(width, 40), Printable([]byte(f.path), 200), f.v.Type)
-		if e.Values && f.v.Type != protocol.List && f.v.Type != protocol.Map {
+		if e.Values && masking != nil {
+			text := []byte("***")
+			if masking.Shows(f.path, f.v.Text) {
+				text = f.v.Text
+			}
+			dst = fmt.Appendf(dst, "  %s", Printable(text, 200))
+		} else if e.Values && f.v.Type != protocol.List && f.v.Type != protocol.Map {
 			dst = fmt.Appendf(dst, "  %s", Printable(f.v.Raw, 200))
 		} else if f.v.Raw != nil {
 			dst = fmt.Appendf(dst, " of %s", count(len(f.v.Raw)))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/iso8583"
 )
 
 // Handler answers one message of a client, which is good until it returns. It is
@@ -32,6 +33,8 @@ func defaultHandler(codec protocol.Codec) Handler {
 	switch codec.Traits().Name {
 	case "jsonrpc":
 		return Methods
+	case "iso8583":
+		return Host(codec.(*iso8583.Codec))
 	case "modbus":
 		return new(Device).Handle
 	case "resp":

@@ -113,14 +113,21 @@ func (s *Sender) readLines(input io.Reader) ([]outgoing, error) {
 		}
 		var m protocol.Message
 		err = s.Codec.Decode(protocol.FromClient, frame, &m)
-		m.Body = clone(body)
 		messages = append(messages, s.outgoing(frame, &m, err))
 	}
 	return messages, lines.Err()
 }
 
+// shown returns the body of m without what nobody may see.
+func shown(codec protocol.Codec, m *protocol.Message) []byte {
+	if masking, ok := codec.(protocol.Masking); ok && m.Body != nil {
+		return masking.AppendMasked(nil, m)
+	}
+	return m.Body
+}
+
 func (s *Sender) outgoing(frame []byte, m *protocol.Message, err error) outgoing {
-	out := outgoing{frame: frame, body: clone(m.Body), what: describe(m, err)}
+	out := outgoing{frame: frame, body: clone(shown(s.Codec, m)), what: describe(m, err)}
 	expect := func(m *protocol.Message, err error) {
 		switch {
 		case m.Kind == protocol.OneWay || m.Kind == protocol.Keepalive || m.Kind == protocol.SignOn:
@@ -251,7 +258,7 @@ func (e *exchange) receive(ctx context.Context, conn net.Conn, messages int) err
 			}
 			return fmt.Errorf("receive: %w", err)
 		}
-		e.show("<-", describe(&m, err), m.Frame, m.Body)
+		e.show("<-", describe(&m, err), m.Frame, shown(e.s.Codec, &m))
 		if err != nil {
 			e.answered(&m, nil) // what can be read of it says what it answers
 		} else {

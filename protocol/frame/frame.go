@@ -2,7 +2,11 @@
 // be declared: length headers, delimiters, fixed sizes, Content-Length, JSON values.
 package frame
 
-import "github.com/sallyport/sallyport/protocol"
+import (
+	"bytes"
+
+	"github.com/sallyport/sallyport/protocol"
+)
 
 // Framing finds and makes frames. It is immutable and safe for concurrent use.
 type Framing interface {
@@ -14,4 +18,12 @@ type Framing interface {
 	// Open and Close are OpenFrame and CloseFrame of protocol.Codec.
 	Open(dst, head []byte) []byte
 	Close(dst []byte, start int) ([]byte, error)
+}
+
+// Offset is where body, which aliases frame, begins in it.
+func Offset(frame, body []byte) int {
+	if off := cap(frame) - cap(body); off >= 0 && off < len(frame) && len(body) > 0 && &frame[off] == &body[0] {
+		return off
+	}
+	return max(0, bytes.Index(frame, body))
 }

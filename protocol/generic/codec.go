@@ -92,15 +92,15 @@ func (c *Codec) Split(data []byte, atEOF bool, r *protocol.Resume) (int, []byte,
 
 // Decode finds every declared field of frame. One that is missing or of the wrong type
 // is a *protocol.Malformed with a reason for each.
-func (c *Codec) Decode(dir protocol.Direction, frame []byte, m *protocol.Message) error {
-	body, head := c.framing.Body(frame)
+func (c *Codec) Decode(dir protocol.Direction, data []byte, m *protocol.Message) error {
+	body, head := c.framing.Body(data)
 	m.Reset()
-	m.Dir, m.Frame, m.Body, m.Head = dir, frame, body, head
+	m.Dir, m.Frame, m.Body, m.Head = dir, data, body, head
 	if body == nil {
 		m.Kind = protocol.Keepalive
 		return nil
 	}
-	return c.decode(m, offset(frame, body))
+	return c.decode(m, frame.Offset(data, body))
 }
 
 // DecodeBody is Decode for a record of a body that holds several.
@@ -108,14 +108,6 @@ func (c *Codec) DecodeBody(dir protocol.Direction, body []byte, m *protocol.Mess
 	m.Reset()
 	m.Dir, m.Frame, m.Body = dir, body, body
 	return c.decode(m, 0)
-}
-
-// offset is where body, which aliases frame, begins in it.
-func offset(frame, body []byte) int {
-	if off := cap(frame) - cap(body); off >= 0 && off < len(frame) && len(body) > 0 && &frame[off] == &body[0] {
-		return off
-	}
-	return max(0, bytes.Index(frame, body))
 }
 
 func (c *Codec) decode(m *protocol.Message, off int) error {
@@ -225,7 +217,7 @@ func (c *Codec) equal(raw []byte, text string, ebcdic bool) bool {
 		return false
 	}
 	for i, b := range raw {
-		if toASCII[b] != text[i] {
+		if frame.FromEBCDIC[b] != text[i] {
 			return false
 		}
 	}
@@ -260,7 +252,7 @@ func (c *Codec) setNames(m *protocol.Message) {
 		m.Name = m.Scratch[from:]
 	case c.ebcdic:
 		for _, b := range bytes.Trim(raw, c.space()) {
-			m.Scratch = append(m.Scratch, toASCII[b])
+			m.Scratch = append(m.Scratch, frame.FromEBCDIC[b])
 		}
 		m.Name = m.Scratch[from:]
 	default:
@@ -301,7 +293,7 @@ func (c *Codec) Getter(path string) (protocol.Getter, error) {
 	switch path {
 	case "body":
 		return func(m *protocol.Message) (protocol.Value, bool) {
-			return protocol.Value{Type: protocol.Bytes, Text: m.Body, Raw: m.Body, Off: offset(m.Frame, m.Body)}, m.Body != nil
+			return protocol.Value{Type: protocol.Bytes, Text: m.Body, Raw: m.Body, Off: frame.Offset(m.Frame, m.Body)}, m.Body != nil
 		}, nil
 	case "frame.length":
 		return func(m *protocol.Message) (protocol.Value, bool) {
@@ -331,7 +323,7 @@ func (c *Codec) Getter(path string) (protocol.Getter, error) {
 		if i >= len(m.Spans) || m.Spans[i].Off < 0 {
 			return protocol.Value{}, false
 		}
-		return c.fields[i].value(m.Spans[i].In(m.Body), offset(m.Frame, m.Body)+int(m.Spans[i].Off), c.ebcdic), true
+		return c.fields[i].value(m.Spans[i].In(m.Body), frame.Offset(m.Frame, m.Body)+int(m.Spans[i].Off), c.ebcdic), true
 	}, nil
 }
 

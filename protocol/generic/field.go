@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/frame"
 )
 
 type fieldKind uint8
@@ -113,7 +114,7 @@ func (f *field) wrong(raw []byte, ebcdic bool) (want, got string) {
 
 func plain(c byte, ebcdic bool) byte {
 	if ebcdic {
-		return toASCII[c]
+		return frame.FromEBCDIC[c]
 	}
 	return c
 }
@@ -129,7 +130,7 @@ func (f *field) value(raw []byte, off int, ebcdic bool) protocol.Value {
 	case ebcdic:
 		v.Text = make([]byte, len(raw))
 		for i, c := range raw {
-			v.Text[i] = toASCII[c]
+			v.Text[i] = frame.FromEBCDIC[c]
 		}
 	}
 	if f.kind != text {

@@ -172,7 +172,7 @@ func (c *Codec) setHead() {
 func (c *Codec) setInstead() {
 	for _, b := range []byte(" ./-_") {
 		if c.ebcdic {
-			b = toEBCDIC[b]
+			b = frame.ToEBCDIC[b]
 		}
 		if c.instead = b; strings.IndexByte(c.marks, b) < 0 {
 			return

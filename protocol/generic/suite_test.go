@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/frame"
 	"github.com/sallyport/sallyport/protocol/protocoltest"
 )
 
@@ -60,7 +61,7 @@ const recordDialect = `{"framing":"length4",
 func inEBCDIC(text string) string {
 	b := []byte(text)
 	for i, c := range b {
-		b[i] = toEBCDIC[c]
+		b[i] = frame.ToEBCDIC[c]
 	}
 	return string(b)
 }

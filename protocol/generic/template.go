@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/frame"
 )
 
 // template is the body of a notice: pieces, one after another.
@@ -154,7 +155,7 @@ func (c *Codec) fit(dst []byte, start int, p *piece, raw bool) []byte {
 				dst[i] = ' '
 			}
 			if c.ebcdic && dst[i] < 0x80 {
-				dst[i] = toEBCDIC[dst[i]]
+				dst[i] = frame.ToEBCDIC[dst[i]]
 			}
 			if p.what != literal && strings.IndexByte(c.marks, dst[i]) >= 0 {
 				dst[i] = c.instead
@@ -178,7 +179,7 @@ func (c *Codec) fit(dst []byte, start int, p *piece, raw bool) []byte {
 		}
 	}
 	if c.ebcdic && fill != 0 {
-		fill = toEBCDIC[fill]
+		fill = frame.ToEBCDIC[fill]
 	}
 	for len(dst) < start+p.width {
 		dst = append(dst, fill)
@@ -189,7 +190,7 @@ func (c *Codec) fit(dst []byte, start int, p *piece, raw bool) []byte {
 // zero is the digit 0 in the charset of the body.
 func (c *Codec) zero() byte {
 	if c.ebcdic {
-		return toEBCDIC['0']
+		return frame.ToEBCDIC['0']
 	}
 	return '0'
 }

@@ -1,0 +1,32 @@
+package iso8583
+
+import (
+	"bytes"
+
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/iso8583/dialect"
+)
+
+// Repeats reports whether m is open, sent again: all that may be another is the last digit of the message type, which says
+// that it is a repeat, and the time of transmission in DE7 (ISO 8583:1987, 4.1.2).
+func (c *Codec) Repeats(open []byte, m *protocol.Message) bool {
+	if len(open) != len(m.Body) || len(m.Name) != mtiSize {
+		return false
+	}
+	at := mtiSize - 1
+	if c.dialect.MTI == dialect.BCD {
+		at = 1
+	}
+	if (open[at]^m.Body[at])&^1 != 0 || !bytes.Equal(open[:at], m.Body[:at]) {
+		return false
+	}
+	at++
+	if len(m.Spans) > deTime && m.Spans[deTime].Off >= 0 {
+		span := m.Spans[deTime]
+		if !bytes.Equal(open[at:span.Off], m.Body[at:span.Off]) {
+			return false // the bitmaps are the same, and with them where DE7 is
+		}
+		at = int(span.Off + span.Len)
+	}
+	return bytes.Equal(open[at:], m.Body[at:])
+}
