@@ -1,16 +1,19 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/iso8583"
+	"github.com/sirupsen/logrus"
 )
 
 // inPayments is inWorld with ISO 8583 and a backend connection, or several. Options are the protocol's.
@@ -91,8 +94,8 @@ func (p *peer) code() string {
 	return body[26:28]
 }
 
-// B10: two terminals begin with the same number. Each hears its own answer, in whatever order; a late one nobody.
-func TestFaultB10TerminalsWithTheSameNumber(t *testing.T) {
+// B4 and B10: two terminals begin with the same number. Each hears its own answer, in whatever order; a late one nobody.
+func TestFaultB04AndB10TerminalsWithTheSameNumber(t *testing.T) {
 	inPayments(t, `{}`, nil, func(w *world) {
 		host, a, b := w.backend(), w.client(), w.client()
 		a.message(iso("0200", "TERM0001", 1, "a"))
@@ -114,8 +117,8 @@ func TestFaultB10TerminalsWithTheSameNumber(t *testing.T) {
 	})
 }
 
-// A repeat on the same connection is neither forwarded nor refused; another request under the same number is refused.
-func TestRepeatsJoinWhatIsOpen(t *testing.T) {
+// B11: a repeat on the same connection is neither forwarded nor refused; another request under the same number is refused.
+func TestFaultB11RepeatsJoinWhatIsOpen(t *testing.T) {
 	inPayments(t, `{}`, nil, func(w *world) {
 		host, a := w.backend(), w.client()
 		a.message(iso("0200", "TERM0001", 1, "a"))
@@ -312,6 +315,92 @@ func TestFaultB15WhatTheHostAsks(t *testing.T) {
 			t.Errorf("unasked %d, want 1", n.Unasked)
 		}
 	})
+}
+
+// B6 and B7: an answer to what nobody has asked, and a second one, are nobody's; after too many of them the connection is given up.
+func TestFaultB06AndB07AnswersToNobody(t *testing.T) {
+	inPayments(t, `{}`, func(r *Route) { r.Backends[0].Strikes = 3 }, func(w *world) {
+		host, a := w.backend(), w.client()
+		ask := func() {
+			a.message(iso("0200", "TERM0001", 1, "a"))
+			host.hears(iso("0200", "TERM0001", 1, "a"))
+		}
+		ask()
+		host.message(iso("0210", "TERM0002", 1, "a"))
+		host.message(iso("0210", "TERM0001", 2, "a"))
+		a.silent()
+		host.message(iso("0210", "TERM0001", 1, "a"))
+		a.hears(iso("0210", "TERM0001", 1, "a"))
+		host.message(iso("0210", "TERM0001", 1, "a"))
+		host.message(iso("0410", "TERM0001", 1, "a"))
+		a.silent()
+		if n := w.counters(); n.Answered != 1 || n.Unknown != 4 {
+			t.Errorf("answered %d, unknown %d; want 1 and 4", n.Answered, n.Unknown)
+		}
+		host.message(iso("0210", "TERM0003", 1, "a"))
+		if got := host.body(); got[0] != '<' {
+			t.Errorf("got %q, want the end", got)
+		}
+		w.backend()
+	})
+}
+
+// B13: the right number with another terminal, where the number is the gateway's own: nothing on the connection can be believed.
+func TestFaultB13TheRightNumberOfAnotherTerminal(t *testing.T) {
+	inPayments(t, `{}`, func(r *Route) { r.Mode = new(protocol.Rewrite) }, func(w *world) {
+		host, a, b := w.backend(), w.client(), w.client()
+		a.message(iso("0200", "TERM0001", 1, "a"))
+		first := host.body()
+		b.message(iso("0200", "TERM0002", 1, "b"))
+		second := host.body()
+		if first[20:26] == second[20:26] {
+			t.Fatalf("both have the number %s", first[20:26])
+		}
+		host.message("0210" + "0020000002810000" + first[20:26] + "00" + second[26:])
+		for _, p := range []*peer{a, b} {
+			if got := p.code(); got != "91" && got != "96" {
+				t.Errorf("%s hears %q, want a failure", p.name, got)
+			}
+			p.silent()
+		}
+		if n := w.counters(); n.Misfits != 1 || n.Answered != 0 {
+			t.Errorf("got %+v", n)
+		}
+		host = w.backend()
+		a.message(iso("0200", "TERM0001", 2, "a"))
+		q := host.body()
+		host.message("0210" + "0020000002810000" + q[20:26] + "00" + q[26:])
+		a.hears(iso("0210", "TERM0001", 2, "a"))
+	})
+}
+
+// No line of the log has anything of a message, whatever becomes of it.
+func TestFaultF1NoLineHasTheNumberOfACard(t *testing.T) {
+	const pan = "4761739001010119"
+	var out bytes.Buffer
+	inPayments(t, `{"rules": {"luhn": true}}`, func(r *Route) { r.LogMessages = true }, func(w *world) {
+		log := logrus.New()
+		log.SetOutput(&out)
+		log.SetLevel(logrus.TraceLevel)
+		w.g.routes[0].logger = logrus.NewEntry(log)
+		host, a := w.backend(), w.client()
+		body := func(mti string, pan string, stan int) string {
+			return fmt.Sprintf("%s6020000000810000%02d%s000000%06dTERM0001003abc", mti, len(pan), pan, stan)
+		}
+		a.message(body("0200", pan, 1))
+		host.hears(body("0200", pan, 1))
+		for i, wrong := range []string{body("0200", "4761739001010118", 2), body("0200", pan, 3) + pan, body("0200", pan, 4)[:40], body("1200", pan, 5), body("0210", pan, 6), "x" + pan} {
+			a.message(wrong)
+			if i < 4 {
+				a.code()
+			}
+		}
+		host.message(body("0210", pan, 9) + pan)
+		a.code()
+	})
+	if n := strings.Count(out.String(), "\n"); n < 8 || strings.Contains(out.String(), "47617390") {
+		t.Errorf("%d lines:\n%s", n, &out)
+	}
 }
 
 // A client's network management is answered and never forwarded.

@@ -17,10 +17,18 @@ func (c *Codec) Shows(path string, text []byte) bool {
 	if !ok {
 		return path == "MTI" || path == "bitmap" || isMTI(path)
 	}
-	return !c.fields[n].Secret && (part == nil || !part.Secret) && (quantity(n) || !looksLikePAN(text))
+	return !c.fields[n].Secret && (part == nil || !part.Secret) && !c.looksLikePAN(n, text)
 }
 
 func isMTI(path string) bool { return len(path) > 4 && path[:4] == "MTI." }
+
+// looksLikePAN is that for the text of field n: the zeros in front of an amount are none of a card's number.
+func (c *Codec) looksLikePAN(n int, text []byte) bool {
+	if numbers[n] {
+		text = significant(text)
+	}
+	return looksLikePAN(text)
+}
 
 func looksLikePAN(text []byte) bool {
 	row := 0
@@ -40,9 +48,6 @@ func looksLikePAN(text []byte) bool {
 	return false
 }
 
-// quantities are fields that are long rows of digits by themselves.
-func quantity(n int) bool { return numbers[n] || n == 30 || n == 53 || n == 90 || n == 105 || n == 106 }
-
 // AppendMasked appends m.Body, in which every byte that may not be seen is an asterisk: contents of secret fields, what
 // looks like a card's number, and, of a message that could not be read to its end, the rest.
 func (c *Codec) AppendMasked(dst []byte, m *protocol.Message) []byte {
@@ -59,7 +64,7 @@ func (c *Codec) AppendMasked(dst []byte, m *protocol.Message) []byte {
 		}
 		end = max(end, int(span.Off+span.Len))
 		d := c.fields[n]
-		if d.Secret || !quantity(n) && looksLikePAN(c.find(m, n)) {
+		if d.Secret || c.looksLikePAN(n, c.find(m, n)) {
 			d.blot(body[span.Off : span.Off+span.Len])
 		}
 	}
