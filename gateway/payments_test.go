@@ -479,3 +479,70 @@ func TestTenThousandTerminals(t *testing.T) {
 func waitsNow(p *peer) bool {
 	return p.r.Buffered() > 0
 }
+
+// reversal returns what is asked of a host that has not answered the request that iso makes: 0420 or, again, 0421.
+func reversal(mti, terminal string, stan int, at string) string {
+	return fmt.Sprintf("%s82200000008000000000004000000000%s%06d%-8s0200%06d%s%s", mti, at, stan, terminal, stan, strings.Repeat("0", 10), strings.Repeat("0", 22))
+}
+
+// What a host may have done without the terminal having heard of it is taken back until the host has answered that. Its
+// answer is nobody's.
+func TestWhatNobodyKnowsTheOutcomeOfIsTakenBack(t *testing.T) {
+	inPayments(t, `{"reversal": {"on": ["answer-timeout", "backend-lost"]}}`, nil, func(w *world) {
+		host, a := w.backend(), w.client()
+		begun := time.Now()
+		at := func(d time.Duration) string { return begun.Add(d).UTC().Format("0102150405") }
+		a.message(iso("0200", "TERM0001", 1, "a"))
+		host.hears(iso("0200", "TERM0001", 1, "a"))
+		host.hears(reversal("0420", "TERM0001", 1, at(time.Second)))
+		if got := a.code(); got != "68" {
+			t.Errorf("a hears %q, want 68", got)
+		}
+		host.hears(reversal("0421", "TERM0001", 1, at(time.Second))) // it was not answered
+		if took := time.Since(begun); took != 6*time.Second {
+			t.Errorf("the repeat came after %v, want 6s", took)
+		}
+		host.message("0430" + "0020000002800000" + "000001" + "00" + "TERM0001")
+		a.silent()
+		time.Sleep(time.Hour)
+		host.silent()
+
+		a.message(iso("0400", "TERM0001", 2, "a")) // is no payment
+		host.hears(iso("0400", "TERM0001", 2, "a"))
+		time.Sleep(2 * time.Second)
+		a.code()
+		host.silent()
+
+		a.message(iso("0200", "TERM0001", 3, "a"))
+		host.hears(iso("0200", "TERM0001", 3, "a"))
+		lost := time.Since(begun)
+		host.close()
+		if got := a.code(); got != "91" {
+			t.Errorf("a hears %q, want 91", got)
+		}
+		host = w.backend()
+		host.hears(reversal("0420", "TERM0001", 3, at(lost)))
+		for range 9 {
+			host.hears(reversal("0421", "TERM0001", 3, at(lost)))
+		}
+		time.Sleep(24 * time.Hour)
+		host.silent() // it was given up
+		if n := w.counters(); n.Reversals != 2 || n.Limits["reversals"] != 1 || n.Unknown != 0 {
+			t.Errorf("reversals %d, given up %d, unknown %d; want 2, 1 and 0", n.Reversals, n.Limits["reversals"], n.Unknown)
+		}
+	})
+}
+
+// Nothing is taken back where that was not asked for.
+func TestNothingIsTakenBackUnasked(t *testing.T) {
+	inPayments(t, `{}`, nil, func(w *world) {
+		host, a := w.backend(), w.client()
+		a.message(iso("0200", "TERM0001", 1, "a"))
+		host.hears(iso("0200", "TERM0001", 1, "a"))
+		time.Sleep(time.Minute)
+		host.silent()
+		if got := a.code(); got != "68" {
+			t.Errorf("a hears %q, want 68", got)
+		}
+	})
+}

@@ -30,6 +30,8 @@ type upstream struct {
 	owns     owns
 	apart    apart
 
+	reversals *reversals // nil: nothing is taken back
+
 	tx, rx, expired, unknown, dials, lost atomic.Uint64
 	pending                               atomic.Int64
 }
@@ -44,6 +46,7 @@ func newUpstream(r *route, p *pool, conf BackendConfig) *upstream {
 	}
 	u.breaker = breaker{Circuit: conf.Circuit, Backoff: conf.Backoff, changed: p.circuit}
 	u.owns.up = u
+	u.reversals = newReversals(u)
 	p.owns = append(p.owns, &u.owns)
 	for range conf.Connections {
 		u.links = append(u.links, newMachine(BackendIdle, BackendTable))
