@@ -126,11 +126,12 @@ const (
 	limitBackendStrikes
 	limitProbes
 	limitReversals
+	limitCitations
 	numLimits
 )
 
 var limitNames = [numLimits]string{"frame", "frame_time", "idle", "in_flight", "in_flight_total", "connections", "connections_per_peer",
-	"queue", "queue_time", "answer_time", "body_time", "inline", "gather", "parked", "lane", "strikes", "backend_strikes", "probes", "reversals"}
+	"queue", "queue_time", "answer_time", "body_time", "inline", "gather", "parked", "lane", "strikes", "backend_strikes", "probes", "reversals", "citations"}
 
 // counters is what is behind Counters while a route runs.
 type counters struct {

@@ -43,6 +43,7 @@ var (
 	_ protocol.Matching   = (*Codec)(nil)
 	_ protocol.Probing    = (*Codec)(nil)
 	_ protocol.Masking    = (*Codec)(nil)
+	_ protocol.Citing     = (*Codec)(nil)
 	_ protocol.Reversing  = (*Codec)(nil)
 	_ protocol.Policing   = (*Codec)(nil)
 	_ protocol.Repeating  = (*Codec)(nil)
