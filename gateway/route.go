@@ -60,6 +60,7 @@ type worker struct {
 	notice   protocol.Notice
 	out      []byte
 	ticket   []byte
+	cited    []byte
 	copies   [][]byte   // for each mirror
 	rooms    int        // of the first so many mirrors, those that are required have room for theirs
 	touched  []*Backend // that got something in this call

@@ -402,6 +402,8 @@ func (s *Session) pass(own *tunnel.Owner, m *protocol.Message, g *gather) (bool,
 				continue // it is not open any more
 			}
 			return false, s.notice(protocol.Duplicate, protocol.StillOpen)
+		case errors.Is(err, errUncited):
+			return false, s.uncited(m)
 		case errors.Is(err, errLedgerFull):
 			r.counters.limits[limitInFlight].Add(1)
 			return false, s.notice(protocol.Later, protocol.Busy)

@@ -31,6 +31,7 @@ type Codec struct {
 	signOn      []preset
 	echoTest    []preset
 	rules       rules
+	reversal    reversing
 	own         atomic.Uint32 // messages that the codec has made
 }
 
@@ -42,6 +43,8 @@ var (
 	_ protocol.Matching   = (*Codec)(nil)
 	_ protocol.Probing    = (*Codec)(nil)
 	_ protocol.Masking    = (*Codec)(nil)
+	_ protocol.Citing     = (*Codec)(nil)
+	_ protocol.Reversing  = (*Codec)(nil)
 	_ protocol.Policing   = (*Codec)(nil)
 	_ protocol.Repeating  = (*Codec)(nil)
 )

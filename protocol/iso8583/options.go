@@ -24,6 +24,7 @@ type Options struct {
 	SignOn      map[string]string `json:"sign_on" doc:"Fields of a sign-on that each connection to the backend begins with: { '70': '001', '33': '500001' }. Fields 7 and 11 are filled in. Left out: there is none."`
 	EchoTest    map[string]string `json:"echo_test" doc:"Fields of the echo test with which backend.probe asks. The default is { '70': '301' }, of 1993 { '24': '831' }."`
 	Rules       Rules             `json:"rules" doc:"What the messages of terminals must meet beside being whole."`
+	Reversal    Reversal          `json:"reversal" doc:"Takes back from the host what nobody knows the outcome of. Left out: nothing is."`
 	Advices     string            `json:"advices" doc:"What becomes of an advice (0x20): forward, which is the default, has the host answer it as a request. promise, that sallyport answers it at once and keeps it until the host has it, needs the journal."`
 }
 
@@ -77,6 +78,7 @@ func New(o Options, limits protocol.Limits) (*Codec, error) {
 	}
 	c.echoTest = c.presets(m, "echo_test", o.EchoTest)
 	c.setRules(m, &o.Rules)
+	c.setReversal(m, &o.Reversal)
 	switch o.Advices {
 	case "", "forward":
 	case "promise":
