@@ -137,10 +137,8 @@ func (b *Backend) copyBody(x *exchange, m *protocol.Message, body []byte) {
 }
 
 func (b *Backend) copyTo(i int, x *exchange, m *protocol.Message, body []byte) {
-	if b.up.route.masking != nil {
-		body = b.up.route.masking.AppendMasked(nil, m)
-	}
 	l := mirrorLine{at: time.Now(), route: b.up.route.conf.Name, peer: x.session.peer, what: "result", more: m.More, id: x.id, body: body, rest: m.Rest}
+	l.mask(b.up.route.masking, m)
 	b.w.copies[i] = l.appendTo(b.w.copies[i][:0])
 	b.up.route.mirrors[i].backlog.offer(b.w.copies[i])
 }
@@ -152,9 +150,7 @@ var errCarried = errors.New("a message that is carried is not held, and so not c
 func (m *mirror) request(s *Session, dst []byte, q *protocol.Message) ([]byte, error) {
 	if m.conf.Format == MirrorLines {
 		l := mirrorLine{at: time.Now(), route: m.route.conf.Name, peer: s.peer, what: q.Kind.String(), id: q.ID, name: q.Name, body: q.Body, rest: q.Rest}
-		if r := m.route.masking; r != nil {
-			l.body = r.AppendMasked(nil, q)
-		}
+		l.mask(m.route.masking, q)
 		return l.appendTo(dst), nil
 	}
 	if q.Rest > 0 {

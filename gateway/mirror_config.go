@@ -113,6 +113,9 @@ func (m *MirrorConfig) check(r *Route, bad func(field, format string, args ...an
 			bad("protocol", "lines are JSON and have no framing of the protocol's")
 		}
 	}
+	if _, masks := r.Codec.(protocol.Masking); masks && m.File != "" && !lines {
+		bad("format", "frames in a file would be what nobody may see, written down; use lines, in which it is masked")
+	}
 	if m.Required && !lines && r.carries() {
 		bad("required", "what is longer than limits.inline is carried, and cannot be copied as a frame; use format lines, which get its head")
 	}

@@ -27,6 +27,17 @@ type mirrorLine struct {
 	rest       int64 // bytes of the body that were carried, and are not in the copy
 }
 
+// mask takes out of l, a line about m, what nobody may see. A nil masking has nothing of that kind.
+func (l *mirrorLine) mask(masking protocol.Masking, m *protocol.Message) {
+	if masking == nil {
+		return
+	}
+	l.body = masking.AppendMasked(nil, m)
+	if !masking.Shows("", l.id) {
+		l.id = protocol.ID("***")
+	}
+}
+
 // appendTo appends l. It allocates nothing but what dst needs to grow.
 func (l *mirrorLine) appendTo(dst []byte) []byte {
 	dst = append(dst, `{"time":"`...)

@@ -249,7 +249,7 @@ type Repeating interface {
 
 // Masking is a Codec of messages that hold what no person and no log may see. It cannot be switched off.
 type Masking interface {
-	// Shows reports whether text, what a Getter of path has found, may be seen.
+	// Shows reports whether text, what a Getter of path has found, may be seen. An empty path is the ID of a message.
 	Shows(path string, text []byte) bool
 	// AppendMasked appends the body of m, which may be one that was refused, without what may not be seen.
 	AppendMasked(dst []byte, m *Message) []byte

@@ -75,7 +75,7 @@ func (e *Explainer) Run(w io.Writer, r io.Reader) (Explained, error) {
 func (e *Explainer) appendMessage(dst []byte, indent string, m *protocol.Message, err error, found *Explained) []byte {
 	dst = append(dst, m.Kind.String()...)
 	if len(m.ID) > 0 {
-		dst = fmt.Appendf(dst, ", id %s", Printable(m.ID, 64))
+		dst = fmt.Appendf(dst, ", id %s", Printable(shownID(e.Codec, m.ID), 64))
 	}
 	if len(m.Name) > 0 {
 		dst = fmt.Appendf(dst, ", name %s", Printable(m.Name, 64))

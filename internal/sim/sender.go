@@ -126,8 +126,16 @@ func shown(codec protocol.Codec, m *protocol.Message) []byte {
 	return m.Body
 }
 
+// shownID returns id, or asterisks if nobody may see it.
+func shownID(codec protocol.Codec, id protocol.ID) []byte {
+	if masking, ok := codec.(protocol.Masking); ok && !masking.Shows("", id) {
+		return []byte("***")
+	}
+	return id
+}
+
 func (s *Sender) outgoing(frame []byte, m *protocol.Message, err error) outgoing {
-	out := outgoing{frame: frame, body: clone(shown(s.Codec, m)), what: describe(m, err)}
+	out := outgoing{frame: frame, body: clone(shown(s.Codec, m)), what: describe(s.Codec, m, err)}
 	expect := func(m *protocol.Message, err error) {
 		switch {
 		case m.Kind == protocol.OneWay || m.Kind == protocol.Keepalive || m.Kind == protocol.SignOn:
@@ -146,14 +154,14 @@ func (s *Sender) outgoing(frame []byte, m *protocol.Message, err error) outgoing
 }
 
 // describe says what m is in a few words.
-func describe(m *protocol.Message, err error) string {
+func describe(codec protocol.Codec, m *protocol.Message, err error) string {
 	var words []string
 	if err != nil {
 		words = append(words, "malformed")
 	}
 	words = append(words, m.Kind.String())
 	if len(m.ID) > 0 {
-		words = append(words, Printable(m.ID, 64))
+		words = append(words, Printable(shownID(codec, m.ID), 64))
 	}
 	if len(m.Name) > 0 {
 		words = append(words, Printable(m.Name, 64))
@@ -258,7 +266,7 @@ func (e *exchange) receive(ctx context.Context, conn net.Conn, messages int) err
 			}
 			return fmt.Errorf("receive: %w", err)
 		}
-		e.show("<-", describe(&m, err), m.Frame, shown(e.s.Codec, &m))
+		e.show("<-", describe(e.s.Codec, &m, err), m.Frame, shown(e.s.Codec, &m))
 		if err != nil {
 			e.answered(&m, nil) // what can be read of it says what it answers
 		} else {
@@ -290,8 +298,11 @@ func (e *exchange) answered(m *protocol.Message, err error) {
 func (e *exchange) missing(n int) string {
 	text := fmt.Sprintf("%d without an answer", n)
 	if len(e.open) > 0 {
-		shown := e.open[:min(len(e.open), 10)]
-		text += ", with the id " + Printable([]byte(strings.Join(shown, ", ")), 200)
+		var ids []string
+		for _, id := range e.open[:min(len(e.open), 10)] {
+			ids = append(ids, string(shownID(e.s.Codec, protocol.ID(id))))
+		}
+		text += ", with the id " + Printable([]byte(strings.Join(ids, ", ")), 200)
 	}
 	return text
 }

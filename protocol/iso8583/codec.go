@@ -29,6 +29,7 @@ type Codec struct {
 	answers     map[string][]byte // to network management, by its code
 	refusal     []byte            // to other codes
 	signOn      []preset
+	approved    string // the response code that a sign-on is accepted with
 	echoTest    []preset
 	rules       rules
 	reversal    reversing

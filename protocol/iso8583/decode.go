@@ -12,11 +12,19 @@ import (
 // mtiSize is that of the message type in Scratch, where it is always four ASCII digits.
 const mtiSize = 4
 
+// Codes of messages.
+const (
+	_        int32 = iota
+	refused        // Decode has refused it
+	rejected       // a request that a network has sent back: it is its own answer
+)
+
 // decode reads m.Body, which begins at base in the frame: message type, bitmaps, fields. Spans has for each field number
 // where its content is.
 func (c *Codec) decode(m *protocol.Message, base int) error {
 	f := faults{base: base}
 	m.Spans = append(m.Spans, c.absent...)
+	m.Code = refused
 	at := c.readMTI(m, &f)
 	if at < 0 {
 		return f.malformed(protocol.BadSyntax)
@@ -36,11 +44,12 @@ func (c *Codec) decode(m *protocol.Message, base int) error {
 	if len(f.reasons) > 0 {
 		return f.malformed(protocol.BadShape)
 	}
+	m.Code = 0
 	if m.Kind == protocol.Request {
 		m.Expect = c.expected(m)
-		if c.rules.bind && m.Memo == 0 {
-			m.Memo = uint64(c.terminal(m))
-		}
+	}
+	if c.rules.bind && m.Memo == 0 && (m.Kind == protocol.Request || m.Kind == protocol.OneWay) {
+		m.Memo = uint64(c.terminal(m))
 	}
 	if m.Kind == protocol.Response {
 		m.Failed = c.failed(m)
@@ -48,12 +57,17 @@ func (c *Codec) decode(m *protocol.Message, base int) error {
 	return nil
 }
 
+// mtiBytes is the size of the message type in a body.
+func (c *Codec) mtiBytes() int {
+	if c.dialect.MTI == dialect.BCD {
+		return mtiSize / 2
+	}
+	return mtiSize
+}
+
 // readMTI reads the message type into Scratch and returns where it ends, -1 if there is none.
 func (c *Codec) readMTI(m *protocol.Message, f *faults) int {
-	size := mtiSize
-	if c.dialect.MTI == dialect.BCD {
-		size = 2
-	}
+	size := c.mtiBytes()
 	if len(m.Body) < size {
 		f.add("MTI", 0, "mti", "four digits of a message type", "the end of the message")
 		return -1
@@ -200,12 +214,12 @@ func (c *Codec) readFields(m *protocol.Message, at int, set *[3]uint64, f *fault
 					return -1
 				}
 				v, ok := readLength(body[at:at+d.prefix], d.Prefix)
-				most := d.Length
+				least, most := d.Least, d.Length
 				if d.CountsBytes {
-					most = d.size(d.Length)
+					least, most = d.size(least), d.size(most)
 				}
-				if !ok || v > most || v < d.Least {
-					f.add(d.path, at, "length", d.span(most), got(ok)+f.behind+f.hint())
+				if !ok || v > most || v < least {
+					f.add(d.path, at, "length", span(least, most), got(ok)+f.behind+f.hint())
 					return -1
 				}
 				at += d.prefix
@@ -247,8 +261,11 @@ func (c *Codec) checkInside(m *protocol.Message, d *field, content []byte, units
 	if part != nil {
 		path = part.path
 	}
-	if d.Encoding == dialect.BCD {
+	switch d.Encoding { // off is in the text
+	case dialect.BCD:
 		off /= 2
+	case dialect.Hex:
+		off *= 2
 	}
 	f.add(path, at+off, "type", want, "something else"+f.behind)
 }

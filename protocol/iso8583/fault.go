@@ -37,9 +37,9 @@ func (f *faults) malformed(cause protocol.Cause) error {
 }
 
 // span says what length a field may have.
-func (f *field) span(most int) string {
-	if f.Least > 0 {
-		return "a length from " + strconv.Itoa(f.Least) + " to " + strconv.Itoa(most)
+func span(least, most int) string {
+	if least > 0 {
+		return "a length from " + strconv.Itoa(least) + " to " + strconv.Itoa(most)
 	}
 	return "a length of at most " + strconv.Itoa(most)
 }

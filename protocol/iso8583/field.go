@@ -181,11 +181,27 @@ func (f *field) units(body []byte, off, size int) int {
 		n, _ := readLength(body[off-f.prefix:off], f.Prefix)
 		return n
 	case f.Encoding == dialect.BCD:
-		return 2 * size
+		return 2*size - f.filled(body[off:off+size])
 	case f.Encoding == dialect.Hex:
 		return size / 2
 	}
 	return size
+}
+
+// filled returns how many nibbles of BCD are no digits but fill it up, where its length is told in bytes: 0 or 1. A digit
+// cannot be told from one that fills up.
+func (f *field) filled(content []byte) int {
+	if len(content) == 0 || f.Fill < 10 {
+		return 0
+	}
+	nibble := content[0] >> 4
+	if f.PadRight {
+		nibble = content[len(content)-1] & 15
+	}
+	if nibble != f.Fill {
+		return 0
+	}
+	return 1
 }
 
 // sound reports whether content is what f may have. Units is the number of its characters or digits.

@@ -82,11 +82,7 @@ func (c *Codec) mtiGetter(i int) protocol.Getter {
 			return protocol.Value{}, false
 		}
 		v := protocol.Value{Type: protocol.String, Text: m.Name, Off: c.base(m)}
-		size := mtiSize
-		if c.dialect.MTI == dialect.BCD {
-			size /= 2
-		}
-		v.Raw = m.Body[:size]
+		v.Raw = m.Body[:c.mtiBytes()]
 		if i < mtiSize {
 			v.Text = m.Name[i : i+1]
 			if c.dialect.MTI != dialect.BCD {
@@ -101,10 +97,7 @@ func (c *Codec) mtiGetter(i int) protocol.Getter {
 func (c *Codec) base(m *protocol.Message) int { return frame.Offset(m.Frame, m.Body) }
 
 func (c *Codec) bitmapGetter() protocol.Getter {
-	at, size := mtiSize, 16
-	if c.dialect.MTI == dialect.BCD {
-		at = 2
-	}
+	at, size := c.mtiBytes(), 16
 	if c.dialect.Bitmap == dialect.Binary {
 		size = 8
 	}

@@ -1,6 +1,8 @@
 package iso8583
 
 import (
+	"bytes"
+
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/frame"
 	"github.com/sallyport/sallyport/protocol/iso8583/dialect"
@@ -11,21 +13,33 @@ import (
 const panDigits = 13
 
 // Shows reports whether the text of a field may be seen: the dialect does not call the field secret, and nothing in it
-// looks like the number of a card that stands where it should not.
+// looks like the number of a card that stands where it should not. An empty path is a message's ID.
 func (c *Codec) Shows(path string, text []byte) bool {
-	n, part, ok := c.place(path)
-	if !ok {
-		return path == "MTI" || path == "bitmap" || isMTI(path)
+	if path == "" {
+		return !looksLikePAN(text)
 	}
-	return !c.fields[n].Secret && (part == nil || !part.Secret) && !c.looksLikePAN(n, text)
+	n, part, ok := c.place(path)
+	switch {
+	case !ok:
+		return path == "MTI" || path == "bitmap" || isMTI(path)
+	case part != nil:
+		return !c.fields[n].Secret && !part.hides(text)
+	}
+	return !c.fields[n].hides(text)
 }
 
 func isMTI(path string) bool { return len(path) > 4 && path[:4] == "MTI." }
 
-// looksLikePAN is that for the text of field n: the zeros in front of an amount are none of a card's number.
-func (c *Codec) looksLikePAN(n int, text []byte) bool {
-	if numbers[n] {
-		text = significant(text)
+// hides reports whether a content whose text this is may not be seen. Amounts have zeros in front of them, which are not
+// counted as digits of a card's number.
+func (f *field) hides(text []byte) bool {
+	switch {
+	case f.Secret:
+		return true
+	case f.Type == dialect.N:
+		return looksLikePAN(bytes.TrimLeft(text, "0"))
+	case f.Type == dialect.Bytes:
+		return looksLikePAN(text) || looksLikeOther(text)
 	}
 	return looksLikePAN(text)
 }
@@ -48,40 +62,53 @@ func looksLikePAN(text []byte) bool {
 	return false
 }
 
-// AppendMasked appends m.Body, in which every byte that may not be seen is an asterisk: contents of secret fields, what
-// looks like a card's number, and, of a message that could not be read to its end, the rest.
+// looksLikeOther is looksLikePAN of digits in EBCDIC, and in BCD.
+func looksLikeOther(p []byte) bool {
+	ebcdic, packed := 0, 0
+	for _, b := range p {
+		ebcdic++
+		if b < 0xF0 || b > 0xF9 {
+			ebcdic = 0
+		}
+		for _, d := range [2]byte{b >> 4, b & 15} {
+			packed++
+			if d > 9 {
+				packed = 0
+			}
+			if packed >= panDigits {
+				return true
+			}
+		}
+		if ebcdic >= panDigits {
+			return true
+		}
+	}
+	return false
+}
+
+// AppendMasked appends m.Body, in which every byte that may not be seen is an asterisk: contents of secret fields, and what
+// looks like a card's number. Of a message that was refused no field can be trusted to be what its number says, and only
+// the message type is left.
 func (c *Codec) AppendMasked(dst []byte, m *protocol.Message) []byte {
 	at := len(dst)
 	dst = append(dst, m.Body...)
 	body := dst[at:]
-	end := 0
-	if len(m.Name) == mtiSize {
-		end = c.headSize(m.Body)
+	if m.Code == refused || len(m.Name) != mtiSize {
+		from := 0
+		if len(m.Name) == mtiSize && known(m.Name) && m.Name[0] == c.edition {
+			from = c.mtiBytes()
+		}
+		for i := from; i < len(body); i++ {
+			body[i] = '*'
+		}
+		return dst
 	}
 	for n, span := range m.Spans {
-		if span.Off < 0 {
-			continue
+		if span.Off >= 0 && c.fields[n].hides(c.find(m, n)) {
+			c.fields[n].blot(body[span.Off : span.Off+span.Len])
 		}
-		end = max(end, int(span.Off+span.Len))
-		d := c.fields[n]
-		if d.Secret || c.looksLikePAN(n, c.find(m, n)) {
-			d.blot(body[span.Off : span.Off+span.Len])
-		}
-	}
-	for i := end; i < len(body); i++ {
-		body[i] = '*'
 	}
 	return dst
-}
-
-// headSize returns the bytes of message type and bitmaps.
-func (c *Codec) headSize(body []byte) int {
-	at := mtiSize
-	if c.dialect.MTI == dialect.BCD {
-		at = 2
-	}
-	var set [3]uint64
-	return max(at, c.readBitmaps(body, at, &set, new(faults)))
 }
 
 // blot makes asterisks of a content.

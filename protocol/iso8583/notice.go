@@ -282,10 +282,7 @@ func (c *Codec) words(dst []byte, room int, reasons []protocol.Reason) []byte {
 	d := c.fields[c.reason]
 	for i, b := range dst {
 		if classes[b]&d.chars == 0 {
-			dst[i] = ' '
-			if d.chars&blank == 0 {
-				dst[i] = '.'
-			}
+			dst[i] = ' ' // every type with letters has them
 		}
 	}
 	return dst

@@ -70,6 +70,12 @@ func New(o Options, limits protocol.Limits) (*Codec, error) {
 		c.setNetwork(m, o.Network)
 	}
 	c.signOn = c.presets(m, "sign_on", o.SignOn)
+	if c.approved = editions[c.edition].approved; c.approved == "" {
+		c.approved = o.Network[o.SignOn[strconv.Itoa(c.network)]]
+	}
+	if c.approved == "" && len(c.signOn) > 0 {
+		m.bad("sign_on", "network must say what code approves it, as this edition has none that is known here")
+	}
 	if o.EchoTest == nil && c.fields[c.network] != nil {
 		o.EchoTest = map[string]string{"24": "831"}
 		if c.edition == '0' {
@@ -128,7 +134,9 @@ func (c *Codec) setDialect(d *dialect.Dialect) {
 // list is a list of fields in a configuration, each of which the dialect must have.
 func (c *Codec) list(m *mistakes, path string, list []int, otherwise ...int) []int {
 	if list == nil {
-		list = slices.DeleteFunc(slices.Clone(otherwise), func(n int) bool { return c.fields[n] == nil })
+		list = slices.DeleteFunc(slices.Clone(otherwise), func(n int) bool {
+			return c.fields[n] == nil || c.fields[n].Secret
+		})
 	}
 	for i, n := range list {
 		if n >= 2 && n < len(c.fields) && c.fields[n] != nil && c.fields[n].Secret {
@@ -144,22 +152,23 @@ func (c *Codec) list(m *mistakes, path string, list []int, otherwise ...int) []i
 }
 
 func (c *Codec) setEcho(m *mistakes, o *Options) {
-	c.echo = c.list(m, "echo", o.Echo, 3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49)
-	c.echoNetwork = c.list(m, "echo", nil, 7, 11, 12, 32, 33, 37, 41, 42, c.network)
-	if c.edition != '0' && o.Echo == nil {
-		c.echo = c.list(m, "echo", append(slices.Clone(c.echo), deFunction))
-	}
 	if c.reason == 0 && c.fields[44] != nil {
 		c.reason = 44
 	}
+	usual := []int{3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49}
+	if c.edition != '0' {
+		usual = append(usual, deFunction)
+	}
+	network := []int{7, 11, 12, 32, 33, 37, 41, 42, c.network}
+	own := func(n int) bool { return n == deCode || n == c.reason }
+	c.echo = c.list(m, "echo", o.Echo, slices.DeleteFunc(usual, own)...)
+	c.echoNetwork = c.list(m, "echo", nil, slices.DeleteFunc(network, own)...)
 	if c.reason > 0 && (c.reason >= len(c.fields) || c.fields[c.reason] == nil || c.fields[c.reason].chars&letter == 0 || c.fields[c.reason].Secret) {
 		m.bad("reason", "the dialect has no field %d that holds text", c.reason)
 	}
-	for _, list := range [][]int{c.echo, c.echoNetwork} {
-		for i := len(list) - 1; i >= 0; i-- {
-			if list[i] == deCode || list[i] == c.reason {
-				m.bad("echo", "field %d is the notice's own", list[i])
-			}
+	for _, n := range c.echo {
+		if own(n) {
+			m.bad("echo", "field %d is the notice's own", n)
 		}
 	}
 }

@@ -12,6 +12,7 @@ const baseOne = 22
 // what follows the first 22 bytes begins in the frame.
 func (c *Codec) decodeReject(m *protocol.Message, base int) error {
 	f := faults{base: base}
+	m.Code = refused
 	header := int(m.Frame[base-baseOne])
 	more := header - baseOne // of this header
 	if header < baseOne+4 || len(m.Body) < more+baseOne || m.Body[0]&0x80 == 0 || m.Body[more] != baseOne {
@@ -36,9 +37,6 @@ func (c *Codec) decodeReject(m *protocol.Message, base int) error {
 	return nil
 }
 
-// rejected is the Code of a request that a network has sent back. It is its answer.
-const rejected = 1
-
 // appendRejected appends, under id, what the client hears of it: a response of its own, with the code of a format error.
 func (c *Codec) appendRejected(dst []byte, m *protocol.Message, id protocol.ID) ([]byte, error) {
 	request := *m
@@ -48,5 +46,9 @@ func (c *Codec) appendRejected(dst []byte, m *protocol.Message, id protocol.ID) 
 		return dst, err
 	}
 	request.Body = body
-	return c.appendAnswer(dst, &request, c.echo, c.codes.by[protocol.Fix][protocol.BadShape], nil)
+	code := c.codes.by[protocol.Fix][protocol.BadShape]
+	if len(code) == 0 { // sallyport itself would say nothing, but this is the network's answer
+		code = []byte(editions[c.edition].class[protocol.Fix])
+	}
+	return c.appendAnswer(dst, &request, c.echo, code, nil)
 }

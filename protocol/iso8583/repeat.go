@@ -4,7 +4,6 @@ import (
 	"bytes"
 
 	"github.com/sallyport/sallyport/protocol"
-	"github.com/sallyport/sallyport/protocol/iso8583/dialect"
 )
 
 // Repeats reports whether m is open, sent again: all that may be another is the last digit of the message type, which says
@@ -13,10 +12,7 @@ func (c *Codec) Repeats(open []byte, m *protocol.Message) bool {
 	if len(open) != len(m.Body) || len(m.Name) != mtiSize {
 		return false
 	}
-	at := mtiSize - 1
-	if c.dialect.MTI == dialect.BCD {
-		at = 1
-	}
+	at := c.mtiBytes() - 1
 	if (open[at]^m.Body[at])&^1 != 0 || !bytes.Equal(open[:at], m.Body[:at]) {
 		return false
 	}

@@ -92,9 +92,16 @@ func (c *Codec) Police(m *protocol.Message) *protocol.Refusal {
 		}
 		reasons = append(reasons, protocol.Reason{Path: "DE" + strconv.Itoa(n), Off: off, Rule: rule, Want: want, Got: got})
 	}
-	if c.rules.bind && m.Memo != uint64(c.terminal(m)) {
-		bad(deTerminal, "bind", "the terminal that this connection has begun with", "another")
-		return &protocol.Refusal{Class: protocol.Denied, Cause: protocol.Forbidden, Reasons: reasons}
+	if c.rules.bind {
+		switch terminal := uint64(c.terminal(m)); {
+		case terminal == 0:
+			bad(deTerminal, "bind", "the terminal, which this connection is bound to", "nothing")
+		case m.Memo != terminal:
+			bad(deTerminal, "bind", "the terminal that this connection has begun with", "another")
+		}
+		if len(reasons) > 0 {
+			return &protocol.Refusal{Class: protocol.Denied, Cause: protocol.Forbidden, Reasons: reasons}
+		}
 	}
 	if len(c.rules.messages) > 0 {
 		mti := [mtiSize]byte(m.Name)
@@ -167,6 +174,7 @@ var dates = map[byte][]struct {
 }{
 	'0': {{7, "MMDDhhmmss", "month, day and time"}, {12, "hhmmss", "a time"}, {13, "MMDD", "month and day"}, {14, "YYMM", "year and month"}},
 	'1': {{7, "MMDDhhmmss", "month, day and time"}, {12, "YYMMDDhhmmss", "a date and time"}, {13, "YYMM", "year and month"}, {14, "YYMM", "year and month"}},
+	'2': {{7, "MMDDhhmmss", "month, day and time"}, {12, "YYYYMMDDhhmmss", "a date and time"}, {14, "YYMM", "year and month"}},
 }
 
 func (c *Codec) dates(m *protocol.Message, bad func(n int, rule, want, got string)) {
@@ -209,9 +217,10 @@ func isDate(text []byte, layout string) bool {
 
 var days = [...]int{0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}
 
-// expired reports whether the month yymm is over. Years are those next to this one.
+// expired reports whether the month yymm is over, everywhere: a card is good to the end of it where its terminal is. Years
+// are those next to this one.
 func (c *Codec) expired(yymm []byte) bool {
-	now := c.rules.now().UTC()
+	now := c.rules.now().UTC().Add(-12 * time.Hour)
 	year := int(yymm[0]-'0')*10 + int(yymm[1]-'0')
 	month := int(yymm[2]-'0')*10 + int(yymm[3]-'0')
 	year += now.Year() / 100 * 100

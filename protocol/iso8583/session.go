@@ -82,12 +82,12 @@ func (c *Codec) AppendProbe(dst []byte) ([]byte, error) { return c.appendOwn(dst
 
 var errNoSignOn = errors.New("the host answered the sign-on with something else than its response")
 
-// Greeted accepts an answer that approves: 00, or of 1993 800.
+// Greeted accepts an answer that approves: 00, of 1993 800, and of 2003 what sallyport itself would answer.
 func (c *Codec) Greeted(_ int, m *protocol.Message) error {
 	if m.Kind != protocol.SignOn || len(m.Name) != mtiSize || asks(m.Name[2]) {
 		return errNoSignOn
 	}
-	if code := c.find(m, deCode); string(code) != editions[c.edition].approved {
+	if code := c.find(m, deCode); string(code) != c.approved {
 		return fmt.Errorf("the host refused the sign-on with code %q in field 39", code)
 	}
 	return nil

@@ -30,11 +30,14 @@ func (c *Codec) AppendTyped(dst, line []byte, n int) ([]byte, error) {
 	if f := c.fields[deSTAN]; f != nil {
 		texts[deSTAN] = strconv.AppendInt(nil, int64(n), 10)
 	}
-	for _, w := range words[1:] {
+	for i, w := range words[1:] {
 		name, text, ok := bytes.Cut(w, []byte("="))
 		number, err := strconv.Atoi(string(bytes.TrimPrefix(name, []byte("DE"))))
-		if !ok || err != nil || number < 2 || number >= len(c.fields) || c.fields[number] == nil {
-			return dst, fmt.Errorf("the dialect has no field %q; %w", name, errTyped)
+		switch {
+		case !ok || err != nil: // the word is not repeated: it may be a card's number that stands alone
+			return dst, fmt.Errorf("word %d is no field: %w", i+2, errTyped)
+		case number < 2 || number >= len(c.fields) || c.fields[number] == nil:
+			return dst, fmt.Errorf("word %d: the dialect has no such field; %w", i+2, errTyped)
 		}
 		texts[number] = bytes.ReplaceAll(text, []byte("_"), []byte(" "))
 	}
