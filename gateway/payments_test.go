@@ -608,3 +608,35 @@ func TestCitationsAreBounded(t *testing.T) {
 		t.Error("d is remembered for too long")
 	}
 }
+
+// Where it is asked for, a repeat hears at once that the request is in process, and nothing more.
+func TestARepeatMayHearThatItIsInProcess(t *testing.T) {
+	inPayments(t, `{"repeats": "in-progress"}`, func(r *Route) { r.Backends[0].Connections = 2 }, func(w *world) {
+		hosts := []*peer{w.backend(), w.backend()}
+		a := w.client()
+		a.message(iso("0200", "TERM0001", 1, "a"))
+		host, other := hosts[0], hosts[1]
+		if waits(other) {
+			host, other = other, host
+		}
+		host.hears(iso("0200", "TERM0001", 1, "a"))
+		clients := []*peer{a, w.client(), w.client()}
+		for i, c := range clients {
+			c.message(iso("0201", "TERM0001", 1, "a"))
+			if got := c.code(); got != "09" {
+				t.Errorf("client %d hears %q, want 09", i, got)
+			}
+			c.message(iso("0200", "TERM0001", 1, "other"))
+			if got := c.code(); got != "94" {
+				t.Errorf("client %d: another request hears %q, want 94", i, got)
+			}
+		}
+		host.silent()
+		other.silent()
+		host.message(iso("0210", "TERM0001", 1, "a"))
+		a.hears(iso("0210", "TERM0001", 1, "a"))
+		for _, c := range clients {
+			c.silent()
+		}
+	})
+}

@@ -30,6 +30,7 @@ type route struct {
 	remembering protocol.Remembering // nil: it does not matter what was refused
 	repeating   protocol.Repeating   // nil: a request that comes twice is not told from another
 	register    *register            // of keys, if clients repeat
+	tells       bool                 // a repeat hears that the request is in process, and not its answer
 	masking     protocol.Masking     // nil: nothing must be masked
 	splitter    splitter.Splitter    // nil: there are no batches
 	ordered     bool                 // a client pairs answers by order
@@ -84,6 +85,7 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 	if r.repeating, _ = r.codec.(protocol.Repeating); r.repeating != nil && r.mode == protocol.Key {
 		r.register = newRegister()
 	}
+	r.tells = r.repeating != nil && !r.repeating.Waits()
 	traits := r.codec.Traits()
 	r.joins = traits.Joins
 	r.closing = r.wait.On && traits.Wait == protocol.Closing

@@ -400,6 +400,8 @@ func (s *Session) pass(own *tunnel.Owner, m *protocol.Message, g *gather) (bool,
 				return true, nil
 			case errors.Is(err, errLedgerClosed):
 				continue // it is not open any more
+			case errors.Is(err, errInProcess):
+				return false, s.notice(protocol.Accepted, protocol.InProcess)
 			}
 			return false, s.notice(protocol.Duplicate, protocol.StillOpen)
 		case errors.Is(err, errUncited):

@@ -243,8 +243,11 @@ type Probing interface {
 // Repeating is a Codec of clients that repeat a request while it is open, perhaps on another connection.
 type Repeating interface {
 	// Repeats reports whether m asks for the same as the request with the body open, which has its ID. It is then not
-	// forwarded, and hears what that hears. Another request under that ID is refused as Duplicate.
+	// forwarded. Another request under that ID is refused as Duplicate.
 	Repeats(open []byte, m *Message) bool
+	// Waits reports whether a repeat hears what the first hears. If not, it hears Accepted at once, and that is all that it
+	// hears.
+	Waits() bool
 }
 
 // Masking is a Codec of messages that hold what no person and no log may see. It cannot be switched off.
