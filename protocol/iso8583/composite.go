@@ -12,12 +12,13 @@ import (
 type composite struct {
 	*dialect.Composite
 	parts  []*field
-	plain  bool // every content of the field's type is in order
+	plain  bool // every content that the field can have is in order
 	tag    int  // bytes of a tag
 	length int  // bytes of a length
 }
 
-func compose(d *dialect.Composite, path string, raw bool) *composite {
+func compose(of *dialect.Field, path string) *composite {
+	d, raw, figures := of.Inside, of.Type == dialect.Bytes, 0
 	c := &composite{Composite: d, plain: d.Kind == dialect.Positional}
 	for _, p := range d.Parts {
 		part := *p
@@ -27,7 +28,9 @@ func compose(d *dialect.Composite, path string, raw bool) *composite {
 		f := compile(&part, 0, path+"."+p.ID)
 		c.plain = c.plain && f.Type == dialect.N && f.Digits == 0
 		c.parts = append(c.parts, f)
+		figures += f.Length
 	}
+	c.plain = c.plain && of.Type == dialect.N && of.Digits == 0 && figures == of.Length
 	tag, prefix := d.Tag, d.Prefix
 	if !raw {
 		tag, prefix = dialect.ASCII, dialect.ASCII
@@ -69,8 +72,8 @@ func (c *composite) next(text []byte, off, i int) (p piece, next int, fault stri
 				return end, off, "a length"
 			}
 			n, ok := readLength(text[off:off+f.prefix], f.Prefix)
-			if !ok || n > f.Length {
-				return end, off, "a length that the part can have"
+			if !ok {
+				return end, off, "a length"
 			}
 			off, units = off+f.prefix, n
 		}
@@ -127,7 +130,9 @@ func (c *composite) next(text []byte, off, i int) (p piece, next int, fault stri
 		return end, off, "all of the part"
 	}
 	if p.tag != nil {
-		p.part = c.tagged(p.tag)
+		if p.part = c.tagged(p.tag); p.part != nil {
+			p.units = p.part.count(text[p.off : p.off+p.size])
+		}
 	}
 	return p, p.off + p.size, ""
 }
@@ -173,6 +178,8 @@ func (c *composite) check(text []byte) (part *field, off int, want string) {
 			return nil, 0, ""
 		case p.part == nil && c.Strict:
 			return nil, at, "a part that is declared"
+		case p.part != nil && !p.part.fits(p.size, p.units):
+			return p.part, p.off, p.part.span()
 		case p.part != nil && !p.part.sound(text[p.off:p.off+p.size], p.units):
 			return p.part, p.off, wanted[p.part.Type]
 		}

@@ -15,7 +15,8 @@ const mtiSize = 4
 // Codes of messages.
 const (
 	_        int32 = iota
-	refused        // Decode has refused it
+	broken         // refused, and where its fields are is not certain
+	refused        // refused for what is in its fields
 	rejected       // a request that a network has sent back: it is its own answer
 )
 
@@ -24,7 +25,7 @@ const (
 func (c *Codec) decode(m *protocol.Message, base int) error {
 	f := faults{base: base}
 	m.Spans = append(m.Spans, c.absent...)
-	m.Code = refused
+	m.Code = broken
 	at := c.readMTI(m, &f)
 	if at < 0 {
 		return f.malformed(protocol.BadSyntax)
@@ -35,7 +36,10 @@ func (c *Codec) decode(m *protocol.Message, base int) error {
 	if at >= 0 {
 		at = c.readFields(m, at, &set, &f)
 	}
-	if at >= 0 && at < len(m.Body) {
+	switch {
+	case at == len(m.Body):
+		m.Code = refused
+	case at >= 0:
 		f.add("", at, "end", "the end of the message", strconv.Itoa(len(m.Body)-at)+" more bytes"+f.behind)
 	}
 	if len(f.reasons) == 0 && (m.Kind == protocol.Request || m.Kind == protocol.Response) {
@@ -219,7 +223,7 @@ func (c *Codec) readFields(m *protocol.Message, at int, set *[3]uint64, f *fault
 					least, most = d.size(least), d.size(most)
 				}
 				if !ok || v > most || v < least {
-					f.add(d.path, at, "length", span(least, most), got(ok)+f.behind+f.hint())
+					f.add(d.path, at, "length", d.span(), got(ok)+f.behind+f.hint())
 					return -1
 				}
 				at += d.prefix
@@ -228,7 +232,6 @@ func (c *Codec) readFields(m *protocol.Message, at int, set *[3]uint64, f *fault
 			size := d.size(units)
 			if d.CountsBytes && d.Digits > 0 {
 				size = units
-				units = d.units(body, at, size)
 			}
 			if len(body) < at+size {
 				f.add(d.path, at, "length", strconv.Itoa(size)+" bytes", strconv.Itoa(len(body)-at)+" bytes"+f.behind+f.hint())
@@ -236,7 +239,12 @@ func (c *Codec) readFields(m *protocol.Message, at int, set *[3]uint64, f *fault
 			}
 			m.Spans[n] = protocol.Span{Off: int32(at), Len: int32(size)}
 			content := body[at : at+size]
-			if !d.sound(content, units) {
+			if d.CountsBytes {
+				units = d.count(content)
+			}
+			if !d.fits(size, units) {
+				f.add(d.path, at, "length", d.span(), "another"+f.behind+f.hint())
+			} else if !d.sound(content, units) {
 				f.add(d.path, at, "type", wanted[d.Type], "something else"+f.behind+f.hint())
 			} else if d.inside != nil {
 				c.checkInside(m, d, content, units, at, f)

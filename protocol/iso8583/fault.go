@@ -36,9 +36,16 @@ func (f *faults) malformed(cause protocol.Cause) error {
 	return &protocol.Malformed{Cause: cause, Reasons: f.reasons}
 }
 
-// span says what length a field may have.
-func span(least, most int) string {
-	if least > 0 {
+// span says what length f may have.
+func (f *field) span() string {
+	least, most := f.Least, f.Length
+	if f.CountsBytes {
+		least, most = f.size(least), f.size(most)
+	}
+	switch {
+	case f.Digits == 0:
+		return "a length of " + strconv.Itoa(most)
+	case least > 0:
 		return "a length from " + strconv.Itoa(least) + " to " + strconv.Itoa(most)
 	}
 	return "a length of at most " + strconv.Itoa(most)

@@ -67,7 +67,7 @@ func compile(f *dialect.Field, n int, path string) *field {
 		c.chars = allowed[f.Type]
 	}
 	if f.Inside != nil {
-		c.inside = compose(f.Inside, path, f.Type == dialect.Bytes)
+		c.inside = compose(f, path)
 	}
 	return c
 }
@@ -174,34 +174,53 @@ func (f *field) figures(units int) int {
 
 // units returns how many units f has, of which size bytes are in body from off on.
 func (f *field) units(body []byte, off, size int) int {
+	if f.Digits > 0 && !f.CountsBytes && off >= f.prefix {
+		n, _ := readLength(body[off-f.prefix:off], f.Prefix)
+		return n
+	}
+	return f.count(body[off : off+size])
+}
+
+// count returns how many units f has whose content, of which the bytes are known, this is. Of BCD a nibble that fills it up is
+// none, if it is no digit.
+func (f *field) count(content []byte) int {
+	size := len(content)
 	switch {
 	case f.Digits == 0:
 		return f.Length
-	case !f.CountsBytes && off >= f.prefix:
-		n, _ := readLength(body[off-f.prefix:off], f.Prefix)
-		return n
-	case f.Encoding == dialect.BCD:
-		return 2*size - f.filled(body[off:off+size])
+	case f.Type == dialect.Amount:
+		return f.countAmount(size)
 	case f.Encoding == dialect.Hex:
 		return size / 2
+	case f.Encoding != dialect.BCD:
+		return size
+	case size == 0 || f.Fill < 10:
+		return 2 * size
 	}
-	return size
+	fill := content[0] >> 4
+	if f.PadRight {
+		fill = content[size-1] & 15
+	}
+	if fill == f.Fill {
+		return 2*size - 1
+	}
+	return 2 * size
 }
 
-// filled returns how many nibbles of BCD are no digits but fill it up, where its length is told in bytes: 0 or 1. A digit
-// cannot be told from one that fills up.
-func (f *field) filled(content []byte) int {
-	if len(content) == 0 || f.Fill < 10 {
-		return 0
+func (f *field) countAmount(size int) int {
+	n := max(0, size-1)
+	if f.Encoding == dialect.BCD {
+		n *= 2
 	}
-	nibble := content[0] >> 4
-	if f.PadRight {
-		nibble = content[len(content)-1] & 15
+	if f.Signed == dialect.SignWithin {
+		n++
 	}
-	if nibble != f.Fill {
-		return 0
-	}
-	return 1
+	return n
+}
+
+// fits reports whether f can have so many units in so many bytes.
+func (f *field) fits(size, units int) bool {
+	return units >= f.Least && units <= f.Length && size == f.size(units)
 }
 
 // sound reports whether content is what f may have. Units is the number of its characters or digits.

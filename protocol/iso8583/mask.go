@@ -93,7 +93,7 @@ func (c *Codec) AppendMasked(dst []byte, m *protocol.Message) []byte {
 	at := len(dst)
 	dst = append(dst, m.Body...)
 	body := dst[at:]
-	if m.Code == refused || len(m.Name) != mtiSize {
+	if m.Code == refused || m.Code == broken || len(m.Name) != mtiSize {
 		from := 0
 		if len(m.Name) == mtiSize && known(m.Name) && m.Name[0] == c.edition {
 			from = c.mtiBytes()

@@ -2,11 +2,8 @@ package iso8583
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -14,139 +11,188 @@ import (
 	"github.com/sallyport/sallyport/protocol/frame"
 )
 
-// canaries are how the number of a card can stand in bytes.
-func canaries(pan string) map[string][]byte {
+func TestShows(t *testing.T) {
+	for _, c := range []struct {
+		options, path, text string
+		want                bool
+	}{
+		{`{}`, "MTI", "0200", true},
+		{`{}`, "MTI.class", "2", true},
+		{`{}`, "DE2", "1", false},
+		{`{}`, "DE35", "", false},
+		{`{}`, "DE4", "1000", true},
+		{`{}`, "DE41", "TERM0001", true},
+		{`{}`, "DE43", "Smith, card 4761739001010119", false},
+		{`{}`, "DE43", "Smith, card 4761 7390 0101 0119", false},
+		{`{}`, "DE43", "Smith, card 4761-7390-0101-0119", false},
+		{`{}`, "DE43", "Smith, 476173900101", true},
+		{`{}`, "DE86", "0000000000001000", true},
+		{`{}`, "DE86", "4761739001010119", false},
+		{`{}`, "DE90", "020000004211231245010000001234500000000000", false},
+		{`{}`, "DE90.stan", "000042", true},
+		{`{}`, "DE52", "12345678", false},
+		{`{}`, "DE55.9F26", "x", false},
+		{`{}`, "DE64", "\x01\x02\x03\x04\x05\x06\xff\x08", true},
+		{`{}`, "DE64", "\x47\x61\x73\x90\x01\x01\x01\x19", false},
+		{`{}`, "DE64", "\xf4\xf7\xf6\xf1\xf7\xf3\xf9\xf0\xf0\xf1\xf0\xf1\xf0", false},
+		{`{}`, "DE193", "x", false},
+		{`{}`, "anything", "x", false},
+		{`{}`, "", "000042.02.8:TERM0001", true},
+		{`{}`, "", "000042.02.15:476173900101011", false},
+		{`{"dialect": {"base": "1987-ascii", "fields": {"41": {"secret": true}}}, "key": [11]}`, "DE41", "TERM0001", false},
+		{tagged, "DE48.01", "abc", false},
+	} {
+		if got := newCodec(t, c.options).Shows(c.path, []byte(c.text)); got != c.want {
+			t.Errorf("%s, %s %q: got %v", c.options, c.path, c.text, got)
+		}
+	}
+}
+
+// A dialect that has nothing from a base has the same secrets.
+func TestSecretsOfADialectOfOnesOwn(t *testing.T) {
+	c := newCodec(t, `{"dialect": {"fields": {"2": {"form": "n..19"}, "11": {"form": "n 6"}, "35": {"form": "z..37"}, "39": {"form": "an 2"}, "52": {"form": "b 64"}}}}`)
+	for _, path := range []string{"DE2", "DE35", "DE52"} {
+		if c.Shows(path, []byte("1")) {
+			t.Errorf("%s is shown", path)
+		}
+	}
+}
+
+func TestMaskedMessages(t *testing.T) {
+	for _, s := range []struct{ options, request, want string }{
+		{`{}`, start(41, 42) + "TERM0001" + "SHOP 0000000001", start(41, 42) + "TERM0001" + "SHOP 0000000001"},
+		{`{}`, start(41, 42) + "TERM0001" + "SHOP 00000001\x01x", "0200" + strings.Repeat("*", 16+6+8+15)},
+		{`{}`, start(35, 41) + "04" + "41=2" + "TERM0001", start(35, 41) + "04" + "****" + "TERM0001"},
+		{`{}`, "1200" + start()[4:], strings.Repeat("*", 26)},
+		{`{}`, "02", "**"},
+		{`{"dialect": "1987-ebcdic"}`, "\xf0\xf2\xf0\xf0\x00\x20\x00\x00\x20\x00\x00\x00\xf0\xf0\xf0\xf0\xf0\xf1\xf0\xf4\xf4\xf1\x7e\xf2",
+			"\xf0\xf2\xf0\xf0\x00\x20\x00\x00\x20\x00\x00\x00\xf0\xf0\xf0\xf0\xf0\xf1\xf0\xf4\x5c\x5c\x5c\x5c"},
+	} {
+		c := newCodec(t, s.options)
+		var m protocol.Message
+		err := c.DecodeBody(protocol.FromClient, []byte(s.request), &m)
+		if got := c.AppendMasked([]byte("before"), &m); string(got) != "before"+s.want || string(m.Body) != s.request {
+			t.Errorf("%q (%v): got %q, want %q", s.request, err, got, s.want)
+		}
+	}
+}
+
+// leaks reports whether digits stand in data, in ASCII, EBCDIC or BCD.
+func leaks(data []byte, digits string) bool {
+	ebcdic := make([]byte, len(digits))
+	for i := range ebcdic {
+		ebcdic[i] = frame.ToEBCDIC[digits[i]]
+	}
+	return bytes.Contains(data, []byte(digits)) || bytes.Contains(data, ebcdic) || strings.Contains(hex.EncodeToString(data), digits)
+}
+
+// shown is all that a person could see of a body: why it is refused, what decode shows, and what goes into a log. The notice is
+// apart, as it goes to whom the body came from.
+func (c *Codec) shown(body []byte) (all, notice []byte) {
+	var m protocol.Message
+	err := c.DecodeBody(protocol.FromClient, body, &m)
+	all = fmt.Appendf(nil, "%v %+v\n", err, reasons(err))
+	n := protocol.Notice{Class: protocol.Fix, Cause: protocol.BadShape, Reasons: reasons(err)}
+	if err == nil {
+		for _, path := range c.Paths() {
+			get, _ := c.Getter(path)
+			if v, ok := get(&m); ok && c.Shows(path, v.Text) {
+				all = fmt.Appendf(all, "%s %s\n", path, v.Text)
+			}
+		}
+		if c.Shows("", m.ID) {
+			all = append(all, m.ID...)
+		}
+		if refusal := c.Police(&m); refusal != nil {
+			all = fmt.Appendf(all, "%+v\n", refusal)
+		}
+	}
+	all = c.AppendMasked(all, &m)
+	notice, err = c.AppendNotice(nil, &m, &n)
+	return fmt.Appendf(all, "%v", err), notice
+}
+
+// leaky fails if any of digits, the card's number or most of it, can be seen.
+func (c *Codec) leaky(t *testing.T, name string, body []byte) {
+	t.Helper()
+	all, notice := c.shown(body)
+	if leaks(all, pan[:panDigits]) {
+		t.Errorf("%s: %x is shown as %q", name, body, all)
+	}
+	if leaks(notice, pan) {
+		t.Errorf("%s: %x is answered with %q", name, body, notice)
+	}
+}
+
+// A card's number is put into every field, as text, in EBCDIC, in BCD and as hexadecimal digits, whether the field can have it or
+// not; then everything is cut and damaged, and read in every other dialect. It must be seen nowhere.
+func TestNoCardNumberIsSeen(t *testing.T) {
+	packed := string(unspaced(t, pan))
 	ebcdic := make([]byte, len(pan))
-	wide := make([]byte, 0, 2*len(pan))
-	for i := range len(pan) {
+	for i := range ebcdic {
 		ebcdic[i] = frame.ToEBCDIC[pan[i]]
-		wide = append(wide, 0, pan[i])
 	}
-	packed, _ := hex.DecodeString(pan)
-	return map[string][]byte{"plain": []byte(pan), "BCD": packed, "EBCDIC": ebcdic, "UTF-16": wide, "base64": []byte(base64.StdEncoding.EncodeToString([]byte(pan)))[:20],
-		"spaced": []byte(pan[:4] + " " + pan[4:8] + " " + pan[8:12] + " " + pan[12:])}
-}
-
-// leaks returns which form of pan stands in text, "" if none does.
-func leaks(text []byte, pan string) string {
-	for name, form := range canaries(pan) {
-		if bytes.Contains(text, form) {
-			return name
-		}
-	}
-	return ""
-}
-
-// everywhere returns messages with pan in each field that has room for it, whole and broken in several ways.
-func everywhere(t *testing.T, c *Codec) map[string][]byte {
-	list := map[string][]byte{}
-	least := map[int]string{11: "1", 41: "TERM0001"}
-	for n, f := range c.fields {
-		if f == nil || n == deSTAN || n == deTerminal {
-			continue
-		}
-		for form, text := range map[string]string{"plain": pan, "spaced": pan[:4] + " " + pan[4:8] + " " + pan[8:12] + " " + pan[12:], "track": pan + "=2512101", "long": strings.Repeat(pan, 20)} {
-			if f.Digits == 0 && len(text) < f.Length && f.chars&letter == 0 && f.chars != digit {
-				text += strings.Repeat("0", f.Length-len(text))
-			}
-			if f.n == 28 || f.Type == 7 {
-				text = "C" + text
-			}
-			fields := with(least, n, text)
-			body := c.appendMTI(nil, [4]byte([]byte(c.mti("200"))))
-			var set [3]uint64
-			for n := range fields {
-				mark(&set, n)
-			}
-			body = c.appendBitmaps(body, &set)
-			ok := true
-			for i := range c.fields {
-				if text, there := fields[i]; there && ok {
-					var err error
-					body, err = c.fields[i].appendContent(body, []byte(text))
-					ok = err == nil
-				}
-			}
-			if !ok {
-				continue
-			}
-			name := fmt.Sprintf("DE%d %s", n, form)
-			list[name] = body
-			list[name+", cut"] = body[:len(body)-1]
-			list[name+", more"] = append(body[:len(body):len(body)], pan...)
-			list[name+", cut in the number"] = body[:len(body)/2]
-			wrong := append([]byte{}, body...)
-			wrong[len(c.appendMTI(nil, [4]byte([]byte("0200"))))+1] ^= 0x11 // other bits
-			list[name+", other bits"] = wrong
-		}
-	}
-	if len(list) < 100 {
-		t.Fatalf("there are only %d messages", len(list))
-	}
-	return list
-}
-
-// F1 and F2: whatever is wrong, and wherever the number of a card stands: in no error, no reason, no notice, and nothing that a person sees.
-func TestFaultF1AndF2NumbersOfCardsAreSeenNowhere(t *testing.T) {
+	var codecs []*Codec
 	for _, s := range setups {
 		c := newCodec(t, s.options)
-		for name, body := range everywhere(t, c) {
-			for _, dir := range []protocol.Direction{protocol.FromClient, protocol.FromBackend} {
-				var m protocol.Message
-				err := c.DecodeBody(dir, body, &m)
-				reasons := []protocol.Reason{{Path: "DE4", Rule: "min", Want: "more"}}
-				if bad, ok := errors.AsType[*protocol.Malformed](err); ok {
-					reasons = bad.Reasons
-				}
-				said := fmt.Sprint(err, reasons, string(m.ID), string(m.Name))
-				for class := range protocol.Class(protocol.NumClasses) {
-					notice, err := c.AppendNotice(nil, &m, &protocol.Notice{Class: class, Cause: protocol.BadShape, Reasons: reasons})
-					said += fmt.Sprint(err) + string(notice)
-				}
-				said += string(c.AppendMasked(nil, &m))
-				for _, path := range c.Paths() {
-					get, err := c.Getter(path)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if v, ok := get(&m); ok && c.Shows(path, v.Text) {
-						said += " " + string(v.Text)
-					}
-				}
-				if form := leaks([]byte(said), pan); form != "" {
-					t.Errorf("%s: %s: the number is seen, %s", s.name, name, form)
+		c.rules.luhn, c.rules.dates = true, true
+		codecs = append(codecs, c)
+	}
+	for i, c := range codecs {
+		name := setups[i].name
+		for n, d := range c.fields {
+			if d == nil || n == deSTAN {
+				continue
+			}
+			for _, content := range []string{pan, string(ebcdic), packed, "\x0a" + packed, pan + "000", "card " + pan, hex.EncodeToString([]byte(packed))} {
+				c.leaky(t, fmt.Sprintf("%s, field %d", name, n), c.forced(n, content))
+				if _, err := d.appendContent(nil, []byte(content)); err == nil {
+					c.leaky(t, fmt.Sprintf("%s, field %d in order", name, n), []byte(c.body(t, c.mti("200"), map[int]string{deSTAN: "1", n: content})))
 				}
 			}
+		}
+		whole := []byte(c.body(t, c.mti("200"), with(c.purchase(), 43, "card "+pan, 48, pan, 54, pan, 102, pan)))
+		for at := range whole {
+			c.leaky(t, name+", cut short", whole[:at])
+			for _, b := range []byte{0, '9', ' ', 0xFF, whole[at] ^ 1} {
+				damaged := bytes.Clone(whole)
+				damaged[at] = b
+				c.leaky(t, name+", damaged", damaged)
+			}
+		}
+		for j, other := range codecs {
+			other.leaky(t, name+" read as "+setups[j].name, whole)
 		}
 	}
 }
 
-// F4: how often the masker hides what is no card's number, and how often it does not hide one. Numbers of 13 digits or more are always
-// hidden; STANs, RRNs, terminals and amounts never are.
-func TestFaultF4WhatTheMaskerHides(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
-	digits := func(n int) string {
-		b := make([]byte, n)
-		for i := range b {
-			b[i] = '0' + byte(random.IntN(10))
-		}
-		return string(b)
+// forced is a request with content in field n as if it fitted.
+func (c *Codec) forced(n int, content string) []byte {
+	var set [3]uint64
+	mark(&set, deSTAN)
+	mark(&set, n)
+	body := c.appendBitmaps(c.appendMTI(nil, [4]byte([]byte(c.mti("200")))), &set)
+	stan, _ := c.fields[deSTAN].appendContent(nil, []byte("000001"))
+	if n > deSTAN {
+		body = append(body, stan...)
 	}
-	for range 1_000_000 / 8 {
-		for _, n := range []int{6, 8, 10, 12} {
-			if text := digits(n); looksLikePAN([]byte(text)) {
-				t.Fatalf("%q is hidden", text)
-			}
-		}
-		number := digits(13 + random.IntN(7))
-		for _, text := range []string{number, "a" + number + "b", number[:4] + " " + number[4:8] + "-" + number[8:], number + "=2512"} {
-			if !looksLikePAN([]byte(text)) {
-				t.Fatalf("%q is not hidden", text)
-			}
-		}
+	if d := c.fields[n]; d.Digits > 0 {
+		body, _ = appendLength(body, min(len(content), d.Length), d.prefix, d.Prefix)
 	}
-	long := []byte(strings.Repeat("123456789012 x", 1<<20/14))
-	if looksLikePAN(long) {
-		t.Error("a long text of short numbers is hidden")
+	body = append(body, content...)
+	if n < deSTAN {
+		body = append(body, stan...)
+	}
+	return body
+}
+
+// What a person has typed wrong is not repeated either.
+func TestTypedCardNumbersAreNotRepeated(t *testing.T) {
+	c := newCodec(t, `{}`)
+	for _, line := range []string{pan, "0200 " + pan, "0200 2 " + pan, "0200 " + pan + "=2512", "0200 3=" + pan, "0200 DE" + pan + "=1", "0200 4=" + pan, "0200 200=" + pan} {
+		body, err := c.AppendTyped(nil, []byte(line), 1)
+		if err == nil || leaks([]byte(err.Error()), pan[:panDigits]) || len(body) > 0 {
+			t.Errorf("%q: got %q, %v", line, body, err)
+		}
 	}
 }

@@ -137,7 +137,10 @@ func (c *Codec) AppendNotice(dst []byte, req *protocol.Message, n *protocol.Noti
 		return dst, nil
 	}
 	echo := c.echo
-	if req.Name[1] == '8' {
+	switch {
+	case req.Code == broken: // what looks like an amount may be a part of a card's number
+		echo = c.key
+	case req.Name[1] == '8':
 		echo = c.echoNetwork
 	}
 	return c.appendAnswer(dst, req, echo, code, n.Reasons)

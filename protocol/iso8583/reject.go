@@ -12,7 +12,7 @@ const baseOne = 22
 // what follows the first 22 bytes begins in the frame.
 func (c *Codec) decodeReject(m *protocol.Message, base int) error {
 	f := faults{base: base}
-	m.Code = refused
+	m.Code = broken
 	header := int(m.Frame[base-baseOne])
 	more := header - baseOne // of this header
 	if header < baseOne+4 || len(m.Body) < more+baseOne || m.Body[0]&0x80 == 0 || m.Body[more] != baseOne {

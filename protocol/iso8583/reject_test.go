@@ -7,74 +7,75 @@ import (
 	"github.com/sallyport/sallyport/protocol"
 )
 
-// A request that a network has sent back is the answer to itself: it is found by its own key, and its client hears a format error.
-func TestRejectedByTheNetwork(t *testing.T) {
-	c := newCodec(t, `{"framing": "vap"}`)
-	fields := with(c.purchase(), 35, "", 52, "", 55, "")
-	var req, m protocol.Message
-	frame, err := c.CloseFrame(append(c.OpenFrame(nil, nil), c.body(t, "0200", fields)...), 0)
-	if err == nil {
-		err = c.Decode(protocol.FromClient, frame, &req)
-	}
+// rejected puts what a network sends back around a body: a header with a reject code, and the header that it had.
+func rejectedBy(t *testing.T, c *Codec, body string) []byte {
+	t.Helper()
+	whole := c.OpenFrame(nil, nil)
+	whole, err := c.CloseFrame(append(whole, body...), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	original := frame[4:] // header and message
-	reject := func(header int, flag byte, message []byte) []byte {
-		body := make([]byte, header)
-		copy(body, original[:baseOne])
-		body[0] = byte(header)
-		body[22] = flag
-		copy(body[24:], "\x00\x25") // the reject code
-		body = append(body, message...)
-		body[3], body[4] = byte(len(body)>>8), byte(len(body))
-		return append([]byte{byte(len(body) >> 8), byte(len(body)), 0, 0}, body...)
-	}
-	data := reject(26, 0x80, original)
-	n, whole, err := c.Split(data, true, new(protocol.Resume))
-	if err != nil || n != len(data) {
-		t.Fatalf("Split: %d of %d, %v", n, len(data), err)
-	}
-	if err := c.Decode(protocol.FromBackend, whole, &m); err != nil {
-		t.Fatal(err)
-	}
-	if m.Kind != protocol.Response || string(m.ID) != string(req.ID) || !m.Failed || c.Match(req.Expect, true, &m) != protocol.Answers {
-		t.Errorf("got a %v with id %q, want the answer to %q", m.Kind, m.ID, req.ID)
-	}
-	out, err := c.AppendWithID(nil, &m, req.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var answer protocol.Message
-	if err := c.DecodeBody(protocol.FromBackend, out, &answer); err != nil || string(answer.Name) != "0210" || string(c.find(&answer, 39)) != "30" || string(c.find(&answer, 11)) != "000001" || strings.Contains(string(out), pan) {
-		t.Errorf("the client hears %q: %v", out, err)
-	}
-	// Under a number of sallyport's own it comes back under the client's.
-	sent, err := c.AppendWithID(append([]byte{}, original[:baseOne]...), &req, c.AppendTicket(nil, 4711))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, whole, err = c.Split(reject(26, 0x80, sent), true, new(protocol.Resume)); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Decode(protocol.FromBackend, whole, &m); err != nil {
-		t.Fatal(err)
-	}
-	if ticket, ok := c.Ticket(m.ID); !ok || ticket != 4711 {
-		t.Errorf("the ticket is %d, %v", ticket, ok)
-	}
-	if out, err = c.AppendWithID(nil, &m, req.ID); err != nil || c.DecodeBody(protocol.FromBackend, out, &answer) != nil || string(c.find(&answer, 11)) != "000001" {
-		t.Errorf("the client hears %q: %v", out, err)
-	}
-	for what, data := range map[string][]byte{"no reject bit": reject(26, 0, original), "a header that is too short": reject(24, 0x80, original), "nothing in it": reject(26, 0x80, nil),
-		"another header in it": reject(26, 0x80, original[1:])} {
-		if _, whole, err := c.Split(data, true, new(protocol.Resume)); err == nil {
-			if c.Decode(protocol.FromBackend, whole, &m) == nil {
-				t.Errorf("%s: it is taken for a %v", what, m.Kind)
-			}
+	header := make([]byte, 26)
+	header[0], header[22], header[24], header[25] = 26, 0x80, 0x05, 0x34
+	all := append(header, whole[4:]...)
+	return append([]byte{byte(len(all) >> 8), byte(len(all)), 0, 0}, all...)
+}
+
+// A request that comes back is matched by its own fields, and its client hears a format error.
+func TestRejects(t *testing.T) {
+	for _, options := range []string{`{"framing": "vap"}`, `{"framing": "vap", "codes": {"fix": ""}}`} {
+		c := newCodec(t, options)
+		request := c.body(t, "0200", c.purchase())
+		sent := c.mustDecode(t, protocol.FromClient, request)
+		frame := rejectedBy(t, c, request)
+		n, got, err := c.Split(frame, true, new(protocol.Resume))
+		var m protocol.Message
+		if err == nil {
+			err = c.Decode(protocol.FromBackend, got, &m)
+		}
+		if err != nil || n != len(frame) || m.Kind != protocol.Response || !m.Failed || string(m.ID) != string(sent.ID) || string(m.Body) != request {
+			t.Fatalf("%d of %d bytes: %v, failed %v, id %q: %v", n, len(frame), m.Kind, m.Failed, m.ID, err)
+		}
+		if v := c.Match(sent.Expect, true, &m); v != protocol.Answers {
+			t.Errorf("it is held for something else: %v", v)
+		}
+		id := strings.Replace(string(sent.ID), "000001", "000777", 1)
+		body, err := c.AppendWithID(nil, &m, protocol.ID(id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer := c.mustDecode(t, protocol.FromBackend, string(body))
+		if fields := c.texts(answer); string(answer.Name) != "0210" || fields[39] != "30" || fields[11] != "000777" || fields[2] != "" || string(answer.ID) != id {
+			t.Errorf("the client hears %s %v", answer.Name, fields)
 		}
 	}
-	if _, whole, err = c.Split(data, true, new(protocol.Resume)); err == nil && c.Decode(protocol.FromClient, whole, &m) == nil {
-		t.Error("a client has sent a reject")
+}
+
+func TestRejectsThatCannotBe(t *testing.T) {
+	c := newCodec(t, `{"framing": "vap"}`)
+	request := c.body(t, "0200", c.purchase())
+	good := rejectedBy(t, c, request)
+	var m protocol.Message
+	if err := c.Decode(protocol.FromClient, good, &m); err == nil {
+		t.Error("a client rejects")
+	}
+	for name, change := range map[string]func(data []byte) []byte{
+		"a header of 25 bytes":         func(data []byte) []byte { data[4] = 25; return data },
+		"a header beyond the end":      func(data []byte) []byte { data[4] = 255; return data },
+		"no bitmap":                    func(data []byte) []byte { data[4+22] = 0; return data },
+		"no header of the request":     func(data []byte) []byte { data[4+26] = 0; return data },
+		"no message":                   func(data []byte) []byte { return data[:4+26+22] },
+		"half a header of the request": func(data []byte) []byte { return data[:4+26+10] },
+		"half a message":               func(data []byte) []byte { return data[:len(data)-1] },
+	} {
+		data := change(rejectedBy(t, c, request))
+		data[0], data[1] = byte((len(data)-4)>>8), byte(len(data)-4)
+		if err := c.Decode(protocol.FromBackend, data, &m); err == nil {
+			t.Errorf("%s: accepted as %v", name, m.Kind)
+		}
+	}
+	answer := rejectedBy(t, c, c.body(t, "0210", map[int]string{11: "1", 39: "00"}))
+	if err := c.Decode(protocol.FromBackend, answer, &m); err != nil || m.Kind != protocol.Unknown {
+		t.Errorf("an answer that was rejected: %v, %v", m.Kind, err)
 	}
 }

@@ -2,6 +2,7 @@ package iso8583
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -32,7 +33,7 @@ func newCodec(tb testing.TB, options string) *Codec {
 	return c
 }
 
-// body makes a message of c by its own means. Vectors that were written by hand are in vectors_test.go.
+// body makes a message of c by its own means. One that was put down by hand is in vectors_test.go.
 func (c *Codec) body(tb testing.TB, mti string, fields map[int]string) string {
 	tb.Helper()
 	body := c.appendMTI(nil, [4]byte([]byte(mti)))
@@ -122,3 +123,32 @@ func TestSuite(t *testing.T) {
 
 func FuzzSplit(f *testing.F)     { protocoltest.Fuzz(f, suite(f, setups[0].options)) }
 func FuzzSplitTPDU(f *testing.F) { protocoltest.Fuzz(f, suite(f, setups[1].options)) }
+
+// reasons are why a message was refused, nil if it was not.
+func reasons(err error) []protocol.Reason {
+	if bad, ok := errors.AsType[*protocol.Malformed](err); ok {
+		return bad.Reasons
+	}
+	return nil
+}
+
+// mustDecode reads a body that must be in order.
+func (c *Codec) mustDecode(tb testing.TB, dir protocol.Direction, body string) *protocol.Message {
+	tb.Helper()
+	m := new(protocol.Message)
+	if err := c.DecodeBody(dir, []byte(body), m); err != nil {
+		tb.Fatalf("%q: %v", body, err)
+	}
+	return m
+}
+
+// texts are the fields of a message.
+func (c *Codec) texts(m *protocol.Message) map[int]string {
+	fields := map[int]string{}
+	for n := range m.Spans {
+		if text := c.find(m, n); text != nil {
+			fields[n] = string(text)
+		}
+	}
+	return fields
+}

@@ -1,0 +1,104 @@
+package iso8583
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/sallyport/sallyport/protocol"
+)
+
+// oddities are ways to write fields that no built-in dialect has.
+const oddities = `{"key": [11, 37, 41], "rules": {"luhn": true, "dates": true, "bind": "connection", "messages": {"0200": {"mandatory": [3], "when": [{"field": 4, "if": 3}]}}},
+	"dialect": {"mti": "bcd", "bitmap": "ebcdic", "tertiary": true, "encoding": "ebcdic", "digits": "bcd", "prefix": "binary", "fields": {
+	"2": {"form": "n..19", "counts": "bytes", "pad": "right", "fill": "F"}, "3": {"form": "n 5"}, "4": {"form": "x+n 7"}, "5": {"form": "x+n 8", "sign": "within"}, "7": {"form": "n 10"},
+	"11": {"form": "n 6", "encoding": "ebcdic"}, "12": {"form": "n 6", "encoding": "ascii"}, "14": {"form": "n 4"}, "35": {"form": "z..37", "prefix": "hex", "width": 2},
+	"37": {"form": "an..12", "least": 1}, "39": {"form": "an 2"}, "41": {"form": "ans 8"}, "44": {"form": "ans..25", "prefix": "bcd"},
+	"48": {"form": "ans...999", "inside": {"kind": "tagged", "tag": {"digits": 2}, "length": {"digits": 2}, "strict": true, "parts": [{"id": "01", "form": "n..9"}]}},
+	"55": {"form": "b...255", "encoding": "hex", "inside": {"kind": "ber", "parts": [{"id": "9F02", "form": "n 12"}]}},
+	"56": {"form": "n 21", "inside": {"kind": "positional", "parts": [{"id": "a", "form": "n 4"}, {"id": "b", "form": "n 17"}]}},
+	"61": {"form": "b...99", "inside": {"kind": "tagged", "tag": {"digits": 1, "encoding": "binary"}, "length": {"digits": 3, "encoding": "bcd"}}},
+	"70": {"form": "n 3", "pad": "right"}, "130": {"form": "ans..9"}}}}`
+
+// FuzzDecode holds that what is accepted is encoded again byte for byte, whatever the dialect, that it can be answered, and that
+// nothing that is done with a message, accepted or not, fails.
+func FuzzDecode(f *testing.F) {
+	codecs := []*Codec{newCodec(f, oddities)}
+	for _, s := range setups {
+		codecs = append(codecs, newCodec(f, s.options))
+	}
+	odd := map[int]string{2: "476173900101011", 3: "00042", 4: "C0000042", 5: "D0000042", 7: "1123124501", 11: "1", 12: "124501", 14: "2612", 35: "4761=2512", 37: "R1", 41: "TERM0001",
+		44: "x", 48: "010212", 55: "\x9f\x02\x06\x00\x00\x00\x00\x00\x01", 56: "42", 61: "\x01\x00\x01x", 130: "third"}
+	for i, c := range codecs {
+		fields := odd
+		if i > 0 {
+			fields = c.purchase()
+		}
+		f.Add(i, []byte(c.body(f, c.mti("200"), fields)))
+		f.Add(i, []byte(c.body(f, c.mti("800"), map[int]string{11: "1", c.network: "301"})))
+	}
+	getters := make([][]protocol.Getter, len(codecs))
+	for i, c := range codecs {
+		for _, path := range append(c.Paths(), "MTI.class", "bitmap") {
+			get, err := c.Getter(path)
+			if err != nil {
+				f.Fatal(path, err)
+			}
+			getters[i] = append(getters[i], get)
+		}
+	}
+	f.Fuzz(func(t *testing.T, i int, body []byte) {
+		if i < 0 || i >= len(codecs) || len(body) > 1<<16 {
+			t.Skip()
+		}
+		c, was := codecs[i], bytes.Clone(body)
+		var m protocol.Message
+		err := c.DecodeBody(protocol.FromClient, body, &m)
+		if masked := c.AppendMasked(nil, &m); len(masked) != len(body) {
+			t.Fatalf("of %d bytes %d are left when they are masked", len(body), len(masked))
+		}
+		for _, r := range reasons(err) {
+			if r.Off < -1 || r.Off > len(body) {
+				t.Fatalf("a reason is at %d of %d bytes", r.Off, len(body))
+			}
+		}
+		notice, e := c.AppendNotice(nil, &m, &protocol.Notice{Class: protocol.Fix, Cause: protocol.BadShape, Reasons: reasons(err)})
+		if e != nil {
+			t.Fatal(e)
+		}
+		var answer protocol.Message
+		if e := c.DecodeBody(protocol.FromBackend, notice, &answer); len(notice) > 0 && e != nil {
+			t.Fatalf("the notice %q: %v", notice, e)
+		}
+		if err != nil {
+			return
+		}
+		for _, get := range getters[i] {
+			if v, ok := get(&m); ok && !bytes.Equal(body[v.Off:v.Off+len(v.Raw)], v.Raw) {
+				t.Fatalf("a value is not at %d: %q", v.Off, v.Raw)
+			}
+		}
+		c.Police(&m)
+		if m.Kind == protocol.Request && (!c.Repeats(body, &m) || string(answer.ID) != string(m.ID) || c.Match(m.Expect, true, &answer) != protocol.Answers) {
+			t.Fatalf("%q is no repeat of itself, or not answered by its notice %q", body, notice)
+		}
+		if m.Kind == protocol.SignOn {
+			if _, err := c.AppendReply(nil, &m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out, err := c.AppendWithID(nil, &m, m.ID)
+		if err != nil || !bytes.Equal(out, was) || !bytes.Equal(body, was) {
+			t.Fatalf("%x is encoded again as %x, %v", was, out, err)
+		}
+		if c.stan > 0 && m.Kind == protocol.Request {
+			out, err := c.AppendWithID(nil, &m, c.AppendTicket(nil, 12_344))
+			var other protocol.Message
+			if err == nil {
+				err = c.DecodeBody(protocol.FromClient, out, &other)
+			}
+			if n, ok := c.Ticket(other.ID); err != nil || n != 12_344 || !ok {
+				t.Fatalf("with another number %q is %q: %d, %v", was, out, n, err)
+			}
+		}
+	})
+}
