@@ -313,6 +313,11 @@ func (b *Backend) stray(m *protocol.Message, v verdict) error {
 	case foreign:
 		c.misfits.Add(1)
 		return errForeign
+	}
+	if b.up.reversals.answered(m) {
+		return nil
+	}
+	switch v {
 	case doubled:
 		c.doubled.Add(1)
 	default:
@@ -479,6 +484,7 @@ func (b *Backend) release() {
 // end gives x a final notice in place of a result. Its place must have been given back.
 func (b *Backend) end(x *exchange, e event, n *protocol.Notice) {
 	s := x.session
+	b.up.reversals.note(x, n)
 	out := b.up.route.answer(nil, x, n, new(protocol.Message))
 	if s.deliver(x, out, true, e) {
 		s.vc.Reenable()

@@ -434,6 +434,9 @@ func (b *BackendConfig) checkExchange(r *Route, bad func(field, format string, a
 	if _, ok := codec.(protocol.Repeating); ok && (b.Window > 0 || b.Serial || b.Gap > 0 || b.Settle > 0) {
 		bad("window", "what waits in a row could not be told from its repeat: limit %s by in_flight, and leave out window, serial, gap and settle", codec.Traits().Name)
 	}
+	if c, ok := codec.(protocol.Reversing); ok && c.Reverses() && r.mode() != protocol.Key {
+		bad("protocol", "a reversal names a request by the numbers that its client has given it, which the backend sees in mode key only")
+	}
 	if _, ok := codec.(protocol.Probing); !ok && b.Probe != (ProbeConfig{}) {
 		bad("probe", "%s has nothing to ask a backend with", codec.Traits().Name)
 	}

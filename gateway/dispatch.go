@@ -151,6 +151,9 @@ func (d *dispatch) named(key protocol.ID) bool {
 func (b *Backend) advance(lane uint32, answered bool, now time.Time) {
 	_ = b.dispatched(now, func(d *dispatch) error {
 		d.out--
+		if next := now.Add(b.up.conf.Gap); next.After(d.next) {
+			d.next = next // an answer is a message too
+		}
 		d.lanes.finished(lane, answered, &b.up.conf.Lane, now)
 		return nil
 	})
@@ -175,6 +178,11 @@ func (d *dispatch) pump(now time.Time) {
 	}
 	for d.out < conf.Window && d.queue.len() > 0 {
 		if now.Before(d.next) {
+			wake = earlier(wake, d.next)
+			break
+		}
+		if conf.Gap > 0 && !d.b.hasLeft(d.b.put) {
+			d.next = now.Add(conf.Gap) // the pause begins when the frame before is written, which a busy shard does late
 			wake = earlier(wake, d.next)
 			break
 		}

@@ -151,6 +151,24 @@ func TestPausesBetweenFrames(t *testing.T) {
 	})
 }
 
+// A device that has answered late has its pause after that too. So has one whose frame was written late, as the shard was busy.
+func TestAPauseFollowsAnAnswer(t *testing.T) {
+	inPlant(t, func(r *Route) { r.Backends[0].Gap = 50 * time.Millisecond }, func(w *world, d *peer) {
+		began, c := time.Now(), w.client()
+		c.frame("1 03 0001 0001")
+		c.frame("2 03 0002 0001")
+		id := d.asked("03 0001 0001")
+		time.Sleep(120 * time.Millisecond)
+		d.frame(id + " 03 02 0000")
+		c.gets("1 03 02 0000")
+		d.silent()
+		d.asked("03 0002 0001")
+		if got := time.Since(began); got != 170*time.Millisecond {
+			t.Errorf("the second came after %v, want 170ms", got)
+		}
+	})
+}
+
 // merging has reads leave as one.
 func merging(r *Route) {
 	r.Backends[0].Merge = MergeConfig{On: true, Wait: 5 * time.Millisecond, Gap: 2}

@@ -25,6 +25,10 @@ func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel
 	}
 	// Its end is not known before it is encoded, nor by then if it waits for others.
 	x.from, x.to, x.lane = b.put, b.put+1, m.Lane
+	cited, err := b.cite(w, m, now)
+	if err != nil {
+		return err
+	}
 	ticket, err := b.ledger.add(x, m.ID, now)
 	if err != nil {
 		return err
@@ -40,9 +44,10 @@ func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel
 		w.ticket = b.up.rewriter.AppendTicket(w.ticket[:0], ticket)
 		id = w.ticket
 	}
-	if err := b.forward(w, m, id, room, start); err != nil {
+	if err := b.forward(w, m, id, cited, room, start); err != nil {
 		return err
 	}
+	b.up.citations.note(m.ID, ticket, now)
 	sent = true
 	if b.dispatch != nil {
 		b.dispatch.left(m.Lane)
@@ -84,15 +89,16 @@ func (b *Backend) sendOneWayNow(w *worker, m *protocol.Message, room *tunnel.Res
 	if b.stopped {
 		return errLedgerClosed
 	}
-	if err := b.forward(w, m, nil, room, start); err != nil {
+	if err := b.forward(w, m, nil, nil, room, start); err != nil {
 		return err
 	}
 	b.up.tx.Add(1)
 	return nil
 }
 
-// forward puts m under id on its way, alone or into the bundle. b.sendMu is held.
-func (b *Backend) forward(w *worker, m *protocol.Message, id protocol.ID, room *tunnel.Reservation, start func(head []byte)) error {
+// forward puts m under id on its way, alone or into the bundle; it names another request by cited, if that is not nil.
+// b.sendMu is held.
+func (b *Backend) forward(w *worker, m *protocol.Message, id, cited protocol.ID, room *tunnel.Reservation, start func(head []byte)) error {
 	if start != nil {
 		head, err := b.up.carrying.AppendHead(w.out[:0], m, id, nil)
 		w.out = head[:0]
@@ -114,7 +120,12 @@ func (b *Backend) forward(w *worker, m *protocol.Message, id protocol.ID, room *
 		return nil
 	}
 	frame := b.up.codec.OpenFrame(w.out[:0], nil)
-	frame, err := b.up.codec.AppendWithID(frame, m, id)
+	var err error
+	if cited != nil {
+		frame, err = b.up.citations.codec.AppendWithIDs(frame, m, id, cited)
+	} else {
+		frame, err = b.up.codec.AppendWithID(frame, m, id)
+	}
 	if err == nil {
 		frame, err = b.up.codec.CloseFrame(frame, 0)
 	}

@@ -129,6 +129,7 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	for _, r := range g.routes {
 		for _, u := range r.upstreams {
 			u.owns.close()
+			u.reversals.close()
 		}
 	}
 	for _, r := range g.relays {

@@ -49,11 +49,26 @@ func (s *Session) putOff(h *tunnel.Held, x *exchange, w *worker) bool {
 	if r.merging != nil {
 		_, x.parked.read = r.merging.Range(m)
 	}
-	s.desk.parked = append(s.desk.parked, x.parked)
+	if !x.parked.read || !s.changes(h, x.next, m.Lane) {
+		s.desk.parked = append(s.desk.parked, x.parked)
+	}
 	s.desk.settle(h, x)
 	r.counters.waits.Add(1)
 	r.counters.notices[protocol.Accepted].Add(1)
 	return true
+}
+
+// changes reports whether the client has something open, from x on, that may change what is read of a lane: what was read
+// before that is not for it when it asks again.
+func (s *Session) changes(_ *tunnel.Held, x *exchange, lane uint32) bool {
+	var m protocol.Message
+	for ; x != nil; x = x.next {
+		q := x.request(s.route.codec, &m)
+		if _, read := s.route.merging.Range(q); !read && q.Lane == lane {
+			return true
+		}
+	}
+	return false
 }
 
 // outdate forgets what was read before m, which is no read itself: the client must not be told what was there before it

@@ -177,3 +177,27 @@ func TestAWriteOutdatesNoWrite(t *testing.T) {
 		d.silent()
 	})
 }
+
+// A read that is put off after its client has asked for a change behind it is not kept: who asks again wants to know what is
+// there after the change.
+func TestWhatWasReadBeforeAChangeIsNotKept(t *testing.T) {
+	inPlant(t, func(r *Route) { patient(r); r.Backends[0].Window = 1 }, func(w *world, d *peer) {
+		c := w.client()
+		c.frame("1 03 0001 0001")
+		c.frame("2 06 0001 0007")
+		c.frame("3 03 0020 0001") // another read, behind the change: it is kept
+		read := d.asked("03 0001 0001")
+		time.Sleep(150 * time.Millisecond)
+		c.gets("1 83 05")
+		c.gets("2 86 05")
+		c.gets("3 83 05")
+		d.frame(read + " 03 02 0000")
+		d.frame(d.asked("06 0001 0007") + " 06 0001 0007")
+		d.frame(d.asked("03 0020 0001") + " 03 02 0005")
+		c.frame("4 03 0020 0001")
+		c.gets("4 03 02 0005")
+		c.frame("5 03 0001 0001")
+		d.frame(d.asked("03 0001 0001") + " 03 02 0007")
+		c.gets("5 03 02 0007")
+	})
+}

@@ -1,16 +1,19 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/iso8583"
+	"github.com/sirupsen/logrus"
 )
 
 // inPayments is inWorld with ISO 8583 and a backend connection, or several. Options are the protocol's.
@@ -91,8 +94,8 @@ func (p *peer) code() string {
 	return body[26:28]
 }
 
-// B10: two terminals begin with the same number. Each hears its own answer, in whatever order; a late one nobody.
-func TestFaultB10TerminalsWithTheSameNumber(t *testing.T) {
+// B4 and B10: two terminals begin with the same number. Each hears its own answer, in whatever order; a late one nobody.
+func TestFaultB04AndB10TerminalsWithTheSameNumber(t *testing.T) {
 	inPayments(t, `{}`, nil, func(w *world) {
 		host, a, b := w.backend(), w.client(), w.client()
 		a.message(iso("0200", "TERM0001", 1, "a"))
@@ -114,8 +117,8 @@ func TestFaultB10TerminalsWithTheSameNumber(t *testing.T) {
 	})
 }
 
-// A repeat on the same connection is neither forwarded nor refused; another request under the same number is refused.
-func TestRepeatsJoinWhatIsOpen(t *testing.T) {
+// B11: a repeat on the same connection is neither forwarded nor refused; another request under the same number is refused.
+func TestFaultB11RepeatsJoinWhatIsOpen(t *testing.T) {
 	inPayments(t, `{}`, nil, func(w *world) {
 		host, a := w.backend(), w.client()
 		a.message(iso("0200", "TERM0001", 1, "a"))
@@ -314,6 +317,92 @@ func TestFaultB15WhatTheHostAsks(t *testing.T) {
 	})
 }
 
+// B6 and B7: an answer to what nobody has asked, and a second one, are nobody's; after too many of them the connection is given up.
+func TestFaultB06AndB07AnswersToNobody(t *testing.T) {
+	inPayments(t, `{}`, func(r *Route) { r.Backends[0].Strikes = 3 }, func(w *world) {
+		host, a := w.backend(), w.client()
+		ask := func() {
+			a.message(iso("0200", "TERM0001", 1, "a"))
+			host.hears(iso("0200", "TERM0001", 1, "a"))
+		}
+		ask()
+		host.message(iso("0210", "TERM0002", 1, "a"))
+		host.message(iso("0210", "TERM0001", 2, "a"))
+		a.silent()
+		host.message(iso("0210", "TERM0001", 1, "a"))
+		a.hears(iso("0210", "TERM0001", 1, "a"))
+		host.message(iso("0210", "TERM0001", 1, "a"))
+		host.message(iso("0410", "TERM0001", 1, "a"))
+		a.silent()
+		if n := w.counters(); n.Answered != 1 || n.Unknown != 4 {
+			t.Errorf("answered %d, unknown %d; want 1 and 4", n.Answered, n.Unknown)
+		}
+		host.message(iso("0210", "TERM0003", 1, "a"))
+		if got := host.body(); got[0] != '<' {
+			t.Errorf("got %q, want the end", got)
+		}
+		w.backend()
+	})
+}
+
+// B13: the right number with another terminal, where the number is the gateway's own: nothing on the connection can be believed.
+func TestFaultB13TheRightNumberOfAnotherTerminal(t *testing.T) {
+	inPayments(t, `{}`, func(r *Route) { r.Mode = new(protocol.Rewrite) }, func(w *world) {
+		host, a, b := w.backend(), w.client(), w.client()
+		a.message(iso("0200", "TERM0001", 1, "a"))
+		first := host.body()
+		b.message(iso("0200", "TERM0002", 1, "b"))
+		second := host.body()
+		if first[20:26] == second[20:26] {
+			t.Fatalf("both have the number %s", first[20:26])
+		}
+		host.message("0210" + "0020000002810000" + first[20:26] + "00" + second[26:])
+		for _, p := range []*peer{a, b} {
+			if got := p.code(); got != "91" && got != "96" {
+				t.Errorf("%s hears %q, want a failure", p.name, got)
+			}
+			p.silent()
+		}
+		if n := w.counters(); n.Misfits != 1 || n.Answered != 0 {
+			t.Errorf("got %+v", n)
+		}
+		host = w.backend()
+		a.message(iso("0200", "TERM0001", 2, "a"))
+		q := host.body()
+		host.message("0210" + "0020000002810000" + q[20:26] + "00" + q[26:])
+		a.hears(iso("0210", "TERM0001", 2, "a"))
+	})
+}
+
+// No line of the log has anything of a message, whatever becomes of it.
+func TestFaultF1NoLineHasTheNumberOfACard(t *testing.T) {
+	const pan = "4761739001010119"
+	var out bytes.Buffer
+	inPayments(t, `{"rules": {"luhn": true}}`, func(r *Route) { r.LogMessages = true }, func(w *world) {
+		log := logrus.New()
+		log.SetOutput(&out)
+		log.SetLevel(logrus.TraceLevel)
+		w.g.routes[0].logger = logrus.NewEntry(log)
+		host, a := w.backend(), w.client()
+		body := func(mti string, pan string, stan int) string {
+			return fmt.Sprintf("%s6020000000810000%02d%s000000%06dTERM0001003abc", mti, len(pan), pan, stan)
+		}
+		a.message(body("0200", pan, 1))
+		host.hears(body("0200", pan, 1))
+		for i, wrong := range []string{body("0200", "4761739001010118", 2), body("0200", pan, 3) + pan, body("0200", pan, 4)[:40], body("1200", pan, 5), body("0210", pan, 6), "x" + pan} {
+			a.message(wrong)
+			if i < 4 {
+				a.code()
+			}
+		}
+		host.message(body("0210", pan, 9) + pan)
+		a.code()
+	})
+	if n := strings.Count(out.String(), "\n"); n < 8 || strings.Contains(out.String(), "47617390") {
+		t.Errorf("%d lines:\n%s", n, &out)
+	}
+}
+
 // A client's network management is answered and never forwarded.
 func TestNetworkManagementIsAnsweredWhereItArrives(t *testing.T) {
 	inPayments(t, `{}`, nil, func(w *world) {
@@ -389,4 +478,165 @@ func TestTenThousandTerminals(t *testing.T) {
 
 func waitsNow(p *peer) bool {
 	return p.r.Buffered() > 0
+}
+
+// takenBack returns what is asked of a host that has not answered the request that iso makes: 0420 or, again, 0421.
+func takenBack(mti, terminal string, stan int, at string) string {
+	return fmt.Sprintf("%s82200000008000000000004000000000%s%06d%-8s0200%06d%s%s", mti, at, stan, terminal, stan, strings.Repeat("0", 10), strings.Repeat("0", 22))
+}
+
+// What a host may have done without the terminal having heard of it is taken back until the host has answered that. Its
+// answer is nobody's.
+func TestWhatNobodyKnowsTheOutcomeOfIsTakenBack(t *testing.T) {
+	inPayments(t, `{"reversal": {"on": ["answer-timeout", "backend-lost"]}}`, nil, func(w *world) {
+		host, a := w.backend(), w.client()
+		begun := time.Now()
+		at := func(d time.Duration) string { return begun.Add(d).UTC().Format("0102150405") }
+		a.message(iso("0200", "TERM0001", 1, "a"))
+		host.hears(iso("0200", "TERM0001", 1, "a"))
+		host.hears(takenBack("0420", "TERM0001", 1, at(time.Second)))
+		if got := a.code(); got != "68" {
+			t.Errorf("a hears %q, want 68", got)
+		}
+		host.hears(takenBack("0421", "TERM0001", 1, at(time.Second))) // it was not answered
+		if took := time.Since(begun); took != 6*time.Second {
+			t.Errorf("the repeat came after %v, want 6s", took)
+		}
+		host.message("0430" + "0020000002800000" + "000001" + "00" + "TERM0001")
+		a.silent()
+		time.Sleep(5 * time.Minute)
+		host.silent()
+
+		a.message(iso("0400", "TERM0001", 2, "a")) // is no payment
+		host.hears(iso("0400", "TERM0001", 2, "a"))
+		time.Sleep(2 * time.Second)
+		a.code()
+		host.silent()
+
+		a.message(iso("0200", "TERM0001", 3, "a"))
+		host.hears(iso("0200", "TERM0001", 3, "a"))
+		lost := time.Since(begun)
+		host.close()
+		if got := a.code(); got != "91" {
+			t.Errorf("a hears %q, want 91", got)
+		}
+		host = w.backend()
+		host.hears(takenBack("0420", "TERM0001", 3, at(lost)))
+		for range 9 {
+			host.hears(takenBack("0421", "TERM0001", 3, at(lost)))
+		}
+		time.Sleep(24 * time.Hour)
+		host.silent() // it was given up
+		if n := w.counters(); n.Reversals != 2 || n.Limits["reversals"] != 1 || n.Unknown != 0 {
+			t.Errorf("reversals %d, given up %d, unknown %d; want 2, 1 and 0", n.Reversals, n.Limits["reversals"], n.Unknown)
+		}
+	})
+}
+
+// Nothing is taken back where that was not asked for.
+func TestNothingIsTakenBackUnasked(t *testing.T) {
+	inPayments(t, `{}`, nil, func(w *world) {
+		host, a := w.backend(), w.client()
+		a.message(iso("0200", "TERM0001", 1, "a"))
+		host.hears(iso("0200", "TERM0001", 1, "a"))
+		time.Sleep(time.Minute)
+		host.silent()
+		if got := a.code(); got != "68" {
+			t.Errorf("a hears %q, want 68", got)
+		}
+	})
+}
+
+// Where the gateway gives requests numbers of its own, a reversal names the first request by the number that the host knows. What
+// is not remembered is not passed on under a number that is another's there.
+func TestAReversalNamesWhatTheHostKnows(t *testing.T) {
+	ask := func(mti, terminal string, stan int, original string) string {
+		return fmt.Sprintf("%s80200000008000000000004000000000%06d%-8s%s%s", mti, stan, terminal, original, strings.Repeat("0", 32))
+	}
+	inPayments(t, `{}`, func(r *Route) { r.Mode = new(protocol.Rewrite) }, func(w *world) {
+		host, a, b := w.backend(), w.client(), w.client()
+		numbers := map[string]string{}
+		for terminal, c := range map[string]*peer{"TERM0001": a, "TERM0002": b} {
+			c.message(iso("0200", terminal, 1, terminal))
+			q := host.body()
+			numbers[terminal] = q[20:26]
+			host.message("0210" + "0020000002810000" + q[20:26] + "00" + q[26:])
+			c.hears(iso("0210", terminal, 1, terminal))
+		}
+		for terminal, c := range map[string]*peer{"TERM0001": a, "TERM0002": b} {
+			c.message(ask("0400", terminal, 2, "0200000001"))
+			q := host.body()
+			if got, want := q, ask("0400", terminal, 2, "0200"+numbers[terminal]); got[:36] != want[:36] || got[42:] != want[42:] || got[36:42] == "000002" && numbers[terminal] != "000001" {
+				t.Errorf("%s: got %q, want %q with another number in field 11", terminal, got, want)
+			}
+		}
+		a.message(ask("0400", "TERM0001", 3, "0200000077"))
+		if got := a.code(); got != "30" {
+			t.Errorf("a reversal of what is not remembered hears %q, want 30", got)
+		}
+		a.message(ask("0400", "TERM0001", 4, "0200000000")) // it names none
+		host.body()
+		time.Sleep(25 * time.Hour)
+		a = w.client()
+		a.message(ask("0400", "TERM0001", 5, "0200000001"))
+		if got := a.code(); got != "30" {
+			t.Errorf("a reversal a day later hears %q, want 30", got)
+		}
+		host.silent()
+		if n := w.counters(); n.Limits["citations"] != 2 {
+			t.Errorf("citations %d, want 2", n.Limits["citations"])
+		}
+	})
+}
+
+// No more is remembered than was said, the oldest is forgotten first, and what has come again is as new.
+func TestCitationsAreBounded(t *testing.T) {
+	c := &citations{most: 3, keep: time.Hour, tickets: map[string]citation{}}
+	now := time.Now()
+	for i, id := range []string{"a", "b", "a", "c", "d"} {
+		c.note(protocol.ID(id), uint64(i), now.Add(time.Duration(i)*time.Minute))
+	}
+	for id, want := range map[string]uint64{"a": 2, "c": 3, "d": 4} {
+		if got, ok := c.ticket(protocol.ID(id), now.Add(10*time.Minute)); !ok || got != want {
+			t.Errorf("%s: got %d, %v, want %d", id, got, ok, want)
+		}
+	}
+	if _, ok := c.ticket(protocol.ID("b"), now); ok || len(c.tickets) > 3 || c.order.len() > 3 {
+		t.Errorf("b is remembered; %d in all", len(c.tickets))
+	}
+	if _, ok := c.ticket(protocol.ID("d"), now.Add(2*time.Hour)); ok {
+		t.Error("d is remembered for too long")
+	}
+}
+
+// Where it is asked for, a repeat hears at once that the request is in process, and nothing more.
+func TestARepeatMayHearThatItIsInProcess(t *testing.T) {
+	inPayments(t, `{"repeats": "in-progress"}`, func(r *Route) { r.Backends[0].Connections = 2 }, func(w *world) {
+		hosts := []*peer{w.backend(), w.backend()}
+		a := w.client()
+		a.message(iso("0200", "TERM0001", 1, "a"))
+		host, other := hosts[0], hosts[1]
+		if waits(other) {
+			host, other = other, host
+		}
+		host.hears(iso("0200", "TERM0001", 1, "a"))
+		clients := []*peer{a, w.client(), w.client()}
+		for i, c := range clients {
+			c.message(iso("0201", "TERM0001", 1, "a"))
+			if got := c.code(); got != "09" {
+				t.Errorf("client %d hears %q, want 09", i, got)
+			}
+			c.message(iso("0200", "TERM0001", 1, "other"))
+			if got := c.code(); got != "94" {
+				t.Errorf("client %d: another request hears %q, want 94", i, got)
+			}
+		}
+		host.silent()
+		other.silent()
+		host.message(iso("0210", "TERM0001", 1, "a"))
+		a.hears(iso("0210", "TERM0001", 1, "a"))
+		for _, c := range clients {
+			c.silent()
+		}
+	})
 }

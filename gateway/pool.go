@@ -133,6 +133,18 @@ func (p *pool) choose(s *Session) *Backend {
 	return best
 }
 
+// any returns a connection to u that has not ended, nil if there is none.
+func (p *pool) any(u *upstream) *Backend {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, b := range p.ready {
+		if b.up == u && !b.gone && !b.alone && b.sole == nil {
+			return b
+		}
+	}
+	return nil
+}
+
 // join takes a place on b for somebody who waits for the answer to what was sent already, if there are none left too.
 func (p *pool) join(b *Backend) {
 	p.mu.Lock()

@@ -71,20 +71,22 @@ func (p *pulse) feel() {
 	if err != nil || len(frame) == 0 {
 		return
 	}
-	p.b.putOwn(frame)
+	_ = p.b.putOwn(frame) // what does not come tells
 }
 
-// putOwn puts a frame that is of the connection itself.
-func (b *Backend) putOwn(frame []byte) {
+// putOwn puts a frame that is nobody's but the gateway's own. It is false if there is no room, or the connection has ended.
+func (b *Backend) putOwn(frame []byte) bool {
 	b.sendMu.Lock()
 	defer b.sendMu.Unlock()
 	if b.stopped {
-		return
+		return false
 	}
 	b.vc.Reenable() // a pass follows
 	h := b.vc.Lock()
 	defer h.Unlock()
-	if h.Put(frame) == nil { // if not it is full, which is told by what does not come, or has ended
-		b.put += int64(len(frame))
+	if h.Put(frame) != nil {
+		return false
 	}
+	b.put += int64(len(frame))
+	return true
 }

@@ -145,7 +145,7 @@ func (s *Session) sayInBatch(m *protocol.Message, g *gather, n *protocol.Notice)
 // strike counts a refusal that the client could have avoided. After too many in a row
 // the client is closed.
 func (s *Session) strike(n *protocol.Notice) bool {
-	if n.Class == protocol.Later {
+	if n.Class == protocol.Later || n.Class == protocol.Accepted {
 		return true
 	}
 	s.strikes++

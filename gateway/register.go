@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"hash/maphash"
 	"sync"
 	"time"
@@ -66,19 +67,42 @@ func (r *register) owner(key protocol.ID) *Ledger {
 	return p.keys[string(key)]
 }
 
+// errInProcess is the verdict on a repeat that is told so.
+var errInProcess = errors.New("gateway: the request is in process")
+
+// repeats returns errInProcess if m is what is open under its key. The other errors are those of join.
+func (l *Ledger) repeats(m *protocol.Message, codec protocol.Repeating, now time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, err := l.same(m, codec, now)
+	if err == nil {
+		return errInProcess
+	}
+	return err
+}
+
+// same returns the slot of what is open under the key of m, if that is the same request. l is locked.
+func (l *Ledger) same(m *protocol.Message, codec protocol.Repeating, now time.Time) (*slot, error) {
+	l.bury(now)
+	i, ok := l.keys[string(m.ID)]
+	if !ok || l.closed {
+		return nil, errLedgerClosed
+	}
+	s := &l.slots[i]
+	if s.state != slotOpen || !codec.Repeats(s.x.body, m) {
+		return nil, errKeyOpen
+	}
+	return s, nil
+}
+
 // join has x, the request m, hear the answer to what is open under its key, if that is the same request. The errors are
 // errKeyOpen if it is not, and errLedgerClosed if there is nothing under that key any more: then it can be sent.
 func (l *Ledger) join(x *exchange, m *protocol.Message, codec protocol.Repeating, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.bury(now)
-	i, ok := l.keys[string(m.ID)]
-	if !ok || l.closed {
-		return errLedgerClosed
-	}
-	s := &l.slots[i]
-	if s.state != slotOpen || !codec.Repeats(s.x.body, m) {
-		return errKeyOpen
+	s, err := l.same(m, codec, now)
+	if err != nil {
+		return err
 	}
 	// Whoever takes s.x out of the Ledger does so under this lock, and only then looks at its party.
 	if s.x.party == nil {

@@ -16,6 +16,9 @@ func (s *Session) repeats(m *protocol.Message) (done, ok bool) {
 	}
 	if (r.joins || r.repeating != nil) && s.joins(m) {
 		r.counters.joined.Add(1)
+		if r.tells {
+			return s.sayOnce(r.say(nil, m, s.notice(protocol.Accepted, protocol.InProcess)))
+		}
 		return true, true
 	}
 	if !r.closing {
@@ -27,6 +30,11 @@ func (s *Session) repeats(m *protocol.Message) (done, ok bool) {
 		return false, false
 	}
 	r.counters.joined.Add(1)
+	return s.sayOnce(frame)
+}
+
+// sayOnce puts a frame that is all that a repeat hears, or holds it until there is room.
+func (s *Session) sayOnce(frame []byte) (done, ok bool) {
 	if s.put(frame) {
 		return true, true
 	}
@@ -61,6 +69,9 @@ func (s *Session) joinsOther(m *protocol.Message, now time.Time) error {
 	l, x := r.register.owner(m.ID), s.held.x
 	if l == nil || x == nil {
 		return errLedgerClosed
+	}
+	if r.tells {
+		return l.repeats(m, r.repeating, now)
 	}
 	x.joined = true
 	b := l.backend

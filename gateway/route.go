@@ -30,6 +30,7 @@ type route struct {
 	remembering protocol.Remembering // nil: it does not matter what was refused
 	repeating   protocol.Repeating   // nil: a request that comes twice is not told from another
 	register    *register            // of keys, if clients repeat
+	tells       bool                 // a repeat hears that the request is in process, and not its answer
 	masking     protocol.Masking     // nil: nothing must be masked
 	splitter    splitter.Splitter    // nil: there are no batches
 	ordered     bool                 // a client pairs answers by order
@@ -60,6 +61,7 @@ type worker struct {
 	notice   protocol.Notice
 	out      []byte
 	ticket   []byte
+	cited    []byte
 	copies   [][]byte   // for each mirror
 	rooms    int        // of the first so many mirrors, those that are required have room for theirs
 	touched  []*Backend // that got something in this call
@@ -83,6 +85,7 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 	if r.repeating, _ = r.codec.(protocol.Repeating); r.repeating != nil && r.mode == protocol.Key {
 		r.register = newRegister()
 	}
+	r.tells = r.repeating != nil && !r.repeating.Waits()
 	traits := r.codec.Traits()
 	r.joins = traits.Joins
 	r.closing = r.wait.On && traits.Wait == protocol.Closing

@@ -400,8 +400,12 @@ func (s *Session) pass(own *tunnel.Owner, m *protocol.Message, g *gather) (bool,
 				return true, nil
 			case errors.Is(err, errLedgerClosed):
 				continue // it is not open any more
+			case errors.Is(err, errInProcess):
+				return false, s.notice(protocol.Accepted, protocol.InProcess)
 			}
 			return false, s.notice(protocol.Duplicate, protocol.StillOpen)
+		case errors.Is(err, errUncited):
+			return false, s.uncited(m)
 		case errors.Is(err, errLedgerFull):
 			r.counters.limits[limitInFlight].Add(1)
 			return false, s.notice(protocol.Later, protocol.Busy)

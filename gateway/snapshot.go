@@ -18,6 +18,7 @@ type Counters struct {
 	Forwarded uint64 `json:"forwarded"` // to a backend
 	Refused   uint64 `json:"refused"`   // Fix, Denied, Duplicate, Later; see Notices
 	Joined    uint64 `json:"joined"`    // repeats of a request that is open, or whose result was kept
+	Reversals uint64 `json:"reversals"` // requests that were taken back, as nobody knows what has become of them
 	Answered  uint64 `json:"answered"`  // with the backend's result
 	Failed    uint64 `json:"failed"`    // the backend connection was lost, or its answer unusable
 	Expired   uint64 `json:"expired"`   // no answer in time
@@ -124,11 +125,13 @@ const (
 	limitStrikes
 	limitBackendStrikes
 	limitProbes
+	limitReversals
+	limitCitations
 	numLimits
 )
 
 var limitNames = [numLimits]string{"frame", "frame_time", "idle", "in_flight", "in_flight_total", "connections", "connections_per_peer",
-	"queue", "queue_time", "answer_time", "body_time", "inline", "gather", "parked", "lane", "strikes", "backend_strikes", "probes"}
+	"queue", "queue_time", "answer_time", "body_time", "inline", "gather", "parked", "lane", "strikes", "backend_strikes", "probes", "reversals", "citations"}
 
 // counters is what is behind Counters while a route runs.
 type counters struct {
@@ -140,7 +143,7 @@ type counters struct {
 	carried, cutBodies                         atomic.Uint64
 	late, doubled, unknown, unasked            atomic.Uint64
 	malformed, outOfStep, foreign, cut         atomic.Uint64
-	merged, parted, joined                     atomic.Uint64
+	merged, parted, joined, reversals          atomic.Uint64
 	observed, warned, pushed, divided, misfits atomic.Uint64
 	limits                                     [numLimits]atomic.Uint64
 }
@@ -154,7 +157,7 @@ func (c *counters) snapshot() Counters {
 		Waits: c.waits.Load(), Batches: c.batches.Load(), Bundles: c.bundles.Load(), Split: c.split.Load(),
 		Carried: c.carried.Load(), Cut: c.cutBodies.Load(),
 		Late: c.late.Load(), Doubled: c.doubled.Load(), Unknown: c.unknown.Load(), Unasked: c.unasked.Load(),
-		Malformed: c.malformed.Load(), OutOfStep: c.outOfStep.Load(), WrongProtocol: c.foreign.Load(), Truncated: c.cut.Load(), Pushed: c.pushed.Load(), Divided: c.divided.Load(), Misfits: c.misfits.Load(), Merged: c.merged.Load(), Joined: c.joined.Load(), Parted: c.parted.Load(),
+		Malformed: c.malformed.Load(), OutOfStep: c.outOfStep.Load(), WrongProtocol: c.foreign.Load(), Truncated: c.cut.Load(), Pushed: c.pushed.Load(), Divided: c.divided.Load(), Misfits: c.misfits.Load(), Merged: c.merged.Load(), Joined: c.joined.Load(), Reversals: c.reversals.Load(), Parted: c.parted.Load(),
 		Observed: c.observed.Load(), Warned: c.warned.Load(),
 	}
 	for class := range protocol.Class(protocol.NumClasses) {

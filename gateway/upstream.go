@@ -30,6 +30,9 @@ type upstream struct {
 	owns     owns
 	apart    apart
 
+	reversals *reversals // nil: nothing is taken back
+	citations *citations // nil: no request names another, or by numbers that the backend knows
+
 	tx, rx, expired, unknown, dials, lost atomic.Uint64
 	pending                               atomic.Int64
 }
@@ -44,6 +47,7 @@ func newUpstream(r *route, p *pool, conf BackendConfig) *upstream {
 	}
 	u.breaker = breaker{Circuit: conf.Circuit, Backoff: conf.Backoff, changed: p.circuit}
 	u.owns.up = u
+	u.reversals, u.citations = newReversals(u), newCitations(u)
 	p.owns = append(p.owns, &u.owns)
 	for range conf.Connections {
 		u.links = append(u.links, newMachine(BackendIdle, BackendTable))

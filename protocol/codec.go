@@ -243,8 +243,11 @@ type Probing interface {
 // Repeating is a Codec of clients that repeat a request while it is open, perhaps on another connection.
 type Repeating interface {
 	// Repeats reports whether m asks for the same as the request with the body open, which has its ID. It is then not
-	// forwarded, and hears what that hears. Another request under that ID is refused as Duplicate.
+	// forwarded. Another request under that ID is refused as Duplicate.
 	Repeats(open []byte, m *Message) bool
+	// Waits reports whether a repeat hears what the first hears. If not, it hears Accepted at once, and that is all that it
+	// hears.
+	Waits() bool
 }
 
 // Masking is a Codec of messages that hold what no person and no log may see. It cannot be switched off.
@@ -253,6 +256,23 @@ type Masking interface {
 	Shows(path string, text []byte) bool
 	// AppendMasked appends the body of m, which may be one that was refused, without what may not be seen.
 	AppendMasked(dst []byte, m *Message) []byte
+}
+
+// Citing is a Rewriter whose requests can name an earlier one, by the ID that their client has given that.
+type Citing interface {
+	// Cites returns the ID that the request which m names had, and the path of the field that names it; "" if m names none.
+	Cites(m *Message) (id ID, path string)
+	// AppendWithIDs is AppendWithID that has m name the earlier request by cited too.
+	AppendWithIDs(dst []byte, m *Message, id, cited ID) ([]byte, error)
+}
+
+// Reversing is a Codec whose requests can be taken back when nobody knows what has become of them.
+type Reversing interface {
+	// Reverses reports whether it is configured to.
+	Reverses() bool
+	// AppendReversal appends the body of a request that takes back req, in whose place its client has heard n, or, if repeat,
+	// of the same one sent again. It is under an ID of its own. If nothing is appended req is not taken back.
+	AppendReversal(dst []byte, req *Message, n *Notice, repeat bool) ([]byte, error)
 }
 
 // Remembering is a Codec to which it matters that a message was refused, such as one of a transaction that must not be

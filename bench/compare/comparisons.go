@@ -70,6 +70,7 @@ func (b *bench) measure(proxies []*rig.Proxy, list []measure) (*rig.Results, err
 				}
 			}
 		}
+		b.measured++
 		fmt.Fprintln(os.Stderr, "done:", m.name)
 	}
 	return r, nil

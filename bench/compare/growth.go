@@ -70,6 +70,7 @@ func (b *bench) grow(w *bytes.Buffer, name, title, x, comment string, lines []st
 		}
 	}
 	b.picture(w, "growth-"+name, p)
+	b.measured++
 	fmt.Fprintln(os.Stderr, "done:", name)
 	return nil
 }

@@ -101,7 +101,10 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
-	if !o.growth {
+	if b.measured == 0 {
+		return fmt.Errorf("no load is called like %q, or nothing that it needs is installed (bench/peers.sh)", o.asked)
+	}
+	if !o.growth && !o.quick { // one short round proves nothing
 		text = *b.withGoals(&text)
 	}
 	fmt.Print(text.String())
@@ -118,6 +121,8 @@ type bench struct {
 	dir    string
 	binary string // sallyport
 	goals  []goal
+
+	measured int // loads
 }
 
 // command repeats the run.

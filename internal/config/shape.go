@@ -79,7 +79,7 @@ type backendShape struct {
 	Own         count        `json:"own" default:"64" doc:"Connections beside these that clients can have to themselves, for requests that change a connection or hold it up."`
 	InFlight    count        `json:"in_flight" default:"64" doc:"Open requests on one connection."`
 	Window      count        `json:"window" doc:"Messages without an answer on one connection; what is admitted beyond that waits, in order. Default: what the protocol is known for, or all of in_flight."`
-	Gap         duration     `json:"gap" default:"0" doc:"The least pause between two messages."`
+	Gap         duration     `json:"gap" default:"0" doc:"The least pause between two messages: after an answer, and after one that was sent."`
 	Settle      duration     `json:"settle" default:"0" doc:"The pause after a connection was made."`
 	Serial      bool         `json:"serial" default:"false" doc:"For a backend that takes one request at a time and need not give its id back. Answers are matched by order, and a connection is closed after one that did not come in time."`
 	Share       bool         `json:"share" default:"false" doc:"Answers reads of the same that wait at the same time once."`

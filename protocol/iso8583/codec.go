@@ -31,7 +31,9 @@ type Codec struct {
 	signOn      []preset
 	approved    string // the response code that a sign-on is accepted with
 	echoTest    []preset
+	tells       bool // repeats hear that the request is in process
 	rules       rules
+	reversal    reversing
 	own         atomic.Uint32 // messages that the codec has made
 }
 
@@ -43,6 +45,8 @@ var (
 	_ protocol.Matching   = (*Codec)(nil)
 	_ protocol.Probing    = (*Codec)(nil)
 	_ protocol.Masking    = (*Codec)(nil)
+	_ protocol.Citing     = (*Codec)(nil)
+	_ protocol.Reversing  = (*Codec)(nil)
 	_ protocol.Policing   = (*Codec)(nil)
 	_ protocol.Repeating  = (*Codec)(nil)
 )
@@ -55,7 +59,7 @@ func (c *Codec) Traits() protocol.Traits {
 		t.Modes = append(t.Modes, protocol.Rewrite)
 	}
 	for class := range t.Says {
-		t.Says[class] = protocol.Class(class) != protocol.Accepted
+		t.Says[class] = protocol.Class(class) != protocol.Accepted || c.tells
 	}
 	return t
 }

@@ -28,25 +28,31 @@ func (c *Codec) setKey(m *protocol.Message, f *faults) {
 		m.Scratch = c.appendSTAN(m.Scratch, m)
 	}
 	m.Scratch = append(m.Scratch, '.', m.Name[0], m.Name[1])
+	m.Scratch = c.appendKey(m.Scratch, m, m.Name[2])
+	m.ID = protocol.ID(m.Scratch[from:len(m.Scratch):len(m.Scratch)])
+}
+
+// appendKey appends what the ID of a message with the fields of m has behind version and class.
+func (c *Codec) appendKey(dst []byte, m *protocol.Message, function byte) []byte {
 	if c.keyFunction {
-		m.Scratch = append(m.Scratch, '0'+(m.Name[2]-'0')&^1)
+		dst = append(dst, '0'+(function-'0')&^1)
 	}
 	for _, n := range c.key {
 		if n == deSTAN && c.stan > 0 {
 			continue
 		}
-		m.Scratch = append(m.Scratch, '.')
+		dst = append(dst, '.')
 		if m.Spans[n].Off < 0 {
-			m.Scratch = append(m.Scratch, '-')
+			dst = append(dst, '-')
 			continue
 		}
 		d, span := c.fields[n], m.Spans[n]
-		at := len(m.Scratch)
-		m.Scratch = d.appendText(m.Scratch, span.In(m.Body), d.units(m.Body, int(span.Off), int(span.Len)))
-		size := len(bytes.TrimRight(m.Scratch[at:], " "))
-		m.Scratch = insertLength(m.Scratch[:at+size], at)
+		at := len(dst)
+		dst = d.appendText(dst, span.In(m.Body), d.units(m.Body, int(span.Off), int(span.Len)))
+		size := len(bytes.TrimRight(dst[at:], " "))
+		dst = insertLength(dst[:at+size], at)
 	}
-	m.ID = protocol.ID(m.Scratch[from:len(m.Scratch):len(m.Scratch)])
+	return dst
 }
 
 // insertLength puts the length of what stands from at on in front of that, with a colon behind it.

@@ -63,11 +63,11 @@ func (c *Codec) setCodes(m *mistakes, own map[string]string) {
 			if text, ok := own[cause.String()]; ok {
 				code = text
 			}
-			if code != "" && class != protocol.Accepted {
+			if code != "" {
 				c.codes.by[class][cause] = []byte(code)
 			}
 		}
-		if std.class[class] == "" && class != protocol.Accepted {
+		if std.class[class] == "" && class != protocol.Accepted { // which is said if it is asked for
 			if _, ok := own[class.String()]; !ok {
 				m.bad("codes", "this edition has no code for %q that is known here; name one, or an empty text to say nothing", class)
 			}
@@ -122,6 +122,9 @@ func (c *Codec) setNetwork(m *mistakes, own map[string]string) {
 // the reason's field what is wrong and where, as far as it has room. Only what expects an answer is answered.
 func (c *Codec) AppendNotice(dst []byte, req *protocol.Message, n *protocol.Notice) ([]byte, error) {
 	if req == nil || len(req.Name) != mtiSize || !known(req.Name) || !asks(req.Name[2]) {
+		return dst, nil
+	}
+	if n.Class == protocol.Accepted && !c.tells {
 		return dst, nil
 	}
 	code := c.codes.by[n.Class][n.Cause]

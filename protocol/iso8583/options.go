@@ -24,6 +24,8 @@ type Options struct {
 	SignOn      map[string]string `json:"sign_on" doc:"Fields of a sign-on that each connection to the backend begins with: { '70': '001', '33': '500001' }. Fields 7 and 11 are filled in. Left out: there is none."`
 	EchoTest    map[string]string `json:"echo_test" doc:"Fields of the echo test with which backend.probe asks. The default is { '70': '301' }, of 1993 { '24': '831' }."`
 	Rules       Rules             `json:"rules" doc:"What the messages of terminals must meet beside being whole."`
+	Reversal    Reversal          `json:"reversal" doc:"Takes back from the host what nobody knows the outcome of. Left out: nothing is."`
+	Repeats     string            `json:"repeats" enum:"join|in-progress" doc:"What a request hears that is sent again while it is open: join, which is the default, the answer of the first; in-progress, at once that it is in process (09, of 1993 923). Many terminals take any response for the final one."`
 	Advices     string            `json:"advices" doc:"What becomes of an advice (0x20): forward, which is the default, has the host answer it as a request. promise, that sallyport answers it at once and keeps it until the host has it, needs the journal."`
 }
 
@@ -83,6 +85,10 @@ func New(o Options, limits protocol.Limits) (*Codec, error) {
 	}
 	c.echoTest = c.presets(m, "echo_test", o.EchoTest)
 	c.setRules(m, &o.Rules)
+	c.setReversal(m, &o.Reversal)
+	if c.tells = o.Repeats == "in-progress"; !c.tells && o.Repeats != "" && o.Repeats != "join" {
+		m.bad("repeats", "%q is neither join nor in-progress", o.Repeats)
+	}
 	switch o.Advices {
 	case "", "forward":
 	case "promise":

@@ -6,6 +6,9 @@ import (
 	"github.com/sallyport/sallyport/protocol"
 )
 
+// Waits reports whether a repeat hears what the first hears; if not it hears 09, of 1993 923.
+func (c *Codec) Waits() bool { return !c.tells }
+
 // Repeats reports whether m is open, sent again: all that may be another is the last digit of the message type, which says
 // that it is a repeat, and the time of transmission in DE7 (ISO 8583:1987, 4.1.2).
 func (c *Codec) Repeats(open []byte, m *protocol.Message) bool {

@@ -54,7 +54,7 @@ func (c *Codec) AppendGreeting(dst []byte) ([]byte, int) {
 func (c *Codec) appendOwn(dst []byte, given []preset) ([]byte, error) {
 	texts := make([][]byte, len(c.fields))
 	if c.fields[deTime] != nil {
-		texts[deTime] = time.Now().UTC().AppendFormat(nil, "0102150405")
+		texts[deTime] = now()
 	}
 	if f := c.fields[deSTAN]; f != nil {
 		texts[deSTAN] = strconv.AppendUint(nil, uint64(c.own.Add(1)%999_999)+1, 10)
@@ -73,6 +73,9 @@ func (c *Codec) appendOwn(dst []byte, given []preset) ([]byte, error) {
 	}
 	return c.CloseFrame(dst, start)
 }
+
+// now is this moment as field 7 has it: month, day and time, UTC.
+func now() []byte { return time.Now().UTC().AppendFormat(nil, "0102150405") }
 
 // AppendProbe appends the echo test.
 func (c *Codec) AppendProbe(dst []byte) ([]byte, error) { return c.appendOwn(dst, c.echoTest) }

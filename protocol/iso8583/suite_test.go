@@ -17,7 +17,7 @@ var setups = []struct{ name, options string }{
 	{"1987 in ASCII behind two bytes", `{}`},
 	{"1987 in BCD behind a TPDU", `{"dialect": "1987-binary", "framing": "nac"}`},
 	{"1987 in EBCDIC behind four digits", `{"dialect": "1987-ebcdic", "framing": "ascii4"}`},
-	{"1993 in ASCII behind a BASE I header", `{"dialect": "1993-ascii", "framing": "vap", "key": [11, 12, 41], "key_function": true}`},
+	{"1993 in ASCII behind a BASE I header", `{"dialect": "1993-ascii", "framing": "vap", "key": [11, 12, 41], "key_function": true, "repeats": "in-progress"}`},
 }
 
 func newCodec(tb testing.TB, options string) *Codec {

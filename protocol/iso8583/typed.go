@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/sallyport/sallyport/protocol"
 )
@@ -26,7 +25,7 @@ func (c *Codec) AppendTyped(dst, line []byte, n int) ([]byte, error) {
 	}
 	texts := make([][]byte, len(c.fields))
 	if c.fields[deTime] != nil {
-		texts[deTime] = time.Now().UTC().AppendFormat(nil, "0102150405")
+		texts[deTime] = now()
 	}
 	if f := c.fields[deSTAN]; f != nil {
 		texts[deSTAN] = strconv.AppendInt(nil, int64(n), 10)
