@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,6 +22,8 @@ func TestDecodeExplains(t *testing.T) {
 		{"batch", "", []string{"-c", orders + "sallyport.yaml", orders + "messages/batch.json"}, "frames: 1, refused: 1"},
 		{"field", call, []string{"--field", "/params/1", "--values"}, ""},
 		{"answer", `{"jsonrpc":"2.0","result":3,"id":"a"}`, []string{"--from", "backend"}, ""},
+		{"payment", purchase, []string{"-p", "iso8583", "--framing", "ascii4", "--values"}, ""},
+		{"payment-wrong", strings.Replace(purchase, "TERM0001", "TERM000\xc4", 1), []string{"-p", "iso8583", "--framing", "ascii4", "--values"}, "frames: 1, refused: 1"},
 		{"lost", "Content-Length: -1\r\n\r\n", []string{"--framing", "content-length"}, "out of step after 0 frames"},
 	} {
 		got, err := output(newDecodeCommand(), c.input, c.args...)
@@ -28,6 +31,34 @@ func TestDecodeExplains(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", c.name, err, c.fails)
 		}
 		golden.Equal(t, filepath.Join("testdata", "decode", c.name+".txt"), got)
+	}
+}
+
+// purchase is one in the dialect 1987-ascii, behind four digits. There is a card's number in fields 2, 35 and 43.
+var purchase = "0149" + "0200" + "7220000020A08000" + "16" + card + "000000" + "000000001000" + "1123124501" + "000642" + "24" + card + "=2512101" + "TERM0001" +
+	"card " + card + strings.Repeat(" ", 19) + "978"
+
+const card = "7309730973097309"
+
+// A card's number is shown by no command, whichever field is asked for.
+func TestDecodeShowsNoCardNumber(t *testing.T) {
+	for cut := range len(purchase) {
+		if got, err := output(newDecodeCommand(), purchase[:cut], "-p", "iso8583", "--framing", "ascii4", "--values"); strings.Contains(got+fmt.Sprint(err), card[:13]) {
+			t.Errorf("cut to %d bytes: got\n%s%v", cut, got, err)
+		}
+	}
+	for _, field := range []string{"DE2", "DE35", "DE43", "bitmap", "MTI"} {
+		got, err := output(newDecodeCommand(), purchase, "-p", "iso8583", "--framing", "ascii4", "--values", "--field", field)
+		if strings.Contains(got, card[:13]) || err != nil || !strings.Contains(got, field) {
+			t.Errorf("%s: got\n%s%v", field, got, err)
+		}
+	}
+	for _, framing := range []string{"bin2", "ascii4", "hex4", "bcd2", "nac", "vap"} {
+		for off := range 20 {
+			if got, err := output(newDecodeCommand(), purchase[off:]+purchase, "-p", "iso8583", "--framing", framing, "--values"); strings.Contains(got+fmt.Sprint(err), card[:13]) {
+				t.Errorf("%s from byte %d: got\n%s%v", framing, off, got, err)
+			}
+		}
 	}
 }
 

@@ -18,6 +18,33 @@ func TestSendSpeaksTheFramingThatItIsTold(t *testing.T) {
 	}
 }
 
+// What goes out and what comes back is shown without a card's number, and so is a line that is no message.
+func TestSendShowsNoCardNumber(t *testing.T) {
+	iso := []string{"-p", "iso8583", "--framing", "ascii4"}
+	address := listening(t, play(t, newSimCommand(), append(iso, "--listen", "127.0.0.1:0")...))
+	got, err := output(newSendCommand(), "0200 4=1000 41=TERM0001 2="+card+" 35="+card+"=2512 43=card_"+card+" 48="+card+"\n", append(iso, address)...)
+	if err != nil || strings.Count(got, "TERM0001") != 4 || strings.Contains(got, card[:13]) {
+		t.Errorf("got %s, %v", got, err)
+	}
+	for _, line := range []string{card, "0200 " + card, "0200 2 " + card, "0200 4=" + card} {
+		got, err := output(newSendCommand(), line+"\n", append(iso, address)...)
+		if err == nil || strings.Contains(got+err.Error(), card[:13]) {
+			t.Errorf("%s: got %s, %v", line, got, err)
+		}
+	}
+	name := filepath.Join(t.TempDir(), "purchase")
+	for _, cut := range []int{0, 1, 30} {
+		data := purchase[:4] + purchase[4:len(purchase)-cut] + strings.Repeat("\x00", cut)
+		if err := os.WriteFile(name, []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := output(newSendCommand(), "", append(iso, address, name, "--lines=false", "--timeout", "50ms")...)
+		if strings.Contains(got, card[:13]) || err != nil && strings.Contains(err.Error(), card[:13]) || !strings.Contains(got, "->") {
+			t.Errorf("%d bytes spoiled: got %s, %v", cut, got, err)
+		}
+	}
+}
+
 func TestSendReadsAFile(t *testing.T) {
 	address := listening(t, play(t, newSimCommand(), "--listen", "127.0.0.1:0"))
 	name := filepath.Join(t.TempDir(), "calls.json")

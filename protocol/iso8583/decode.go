@@ -239,10 +239,12 @@ func (c *Codec) readFields(m *protocol.Message, at int, set *[3]uint64, f *fault
 			}
 			m.Spans[n] = protocol.Span{Off: int32(at), Len: int32(size)}
 			content := body[at : at+size]
+			misfit := false
 			if d.CountsBytes {
 				units = d.count(content)
+				misfit = !d.fits(size, units)
 			}
-			if !d.fits(size, units) {
+			if misfit {
 				f.add(d.path, at, "length", d.span(), "another"+f.behind+f.hint())
 			} else if !d.sound(content, units) {
 				f.add(d.path, at, "type", wanted[d.Type], "something else"+f.behind+f.hint())
