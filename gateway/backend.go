@@ -303,6 +303,9 @@ func (b *Backend) deliver(x *exchange, out []byte, final bool) {
 // with the first of them.
 func (b *Backend) stray(m *protocol.Message, v verdict) error {
 	c := &b.up.route.counters
+	if v != foreign && v != late && b.up.reversals.answered(m) {
+		return nil
+	}
 	switch v {
 	case late:
 		c.late.Add(1)
@@ -313,11 +316,6 @@ func (b *Backend) stray(m *protocol.Message, v verdict) error {
 	case foreign:
 		c.misfits.Add(1)
 		return errForeign
-	}
-	if b.up.reversals.answered(m) {
-		return nil
-	}
-	switch v {
 	case doubled:
 		c.doubled.Add(1)
 	default:

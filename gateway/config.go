@@ -437,6 +437,11 @@ func (b *BackendConfig) checkExchange(r *Route, bad func(field, format string, a
 	if c, ok := codec.(protocol.Reversing); ok && c.Reverses() && r.mode() != protocol.Key {
 		bad("protocol", "a reversal names a request by the numbers that its client has given it, which the backend sees in mode key only")
 	}
+	if c, ok := codec.(protocol.Citing); ok && r.mode() == protocol.Rewrite {
+		if err := c.CanCite(); err != nil {
+			bad("protocol", "mode rewrite: %w", err)
+		}
+	}
 	if _, ok := codec.(protocol.Probing); !ok && b.Probe != (ProbeConfig{}) {
 		bad("probe", "%s has nothing to ask a backend with", codec.Traits().Name)
 	}

@@ -17,6 +17,8 @@ func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel
 	if b.dispatch != nil && start == nil {
 		return b.admit(x, m, room, now)
 	}
+	var orphans []member
+	defer func() { b.orphaned(orphans) }()
 	defer room.Release()
 	b.sendMu.Lock()
 	defer b.sendMu.Unlock()
@@ -35,8 +37,8 @@ func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel
 	}
 	sent := false
 	defer func() {
-		if !sent {
-			b.ledger.drop(ticket) // it could not be encoded, or the codec has panicked
+		if !sent && b.ledger.drop(ticket) && x.party != nil { // it could not be encoded, or the codec has panicked
+			orphans, x.party = x.party.members[1:], nil
 		}
 	}()
 	var id protocol.ID
@@ -56,6 +58,14 @@ func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel
 	b.up.tx.Add(1)
 	b.up.pending.Add(1)
 	return nil
+}
+
+// orphaned tells those who have joined a request that was not sent after all.
+func (b *Backend) orphaned(list []member) {
+	for _, one := range list {
+		b.done()
+		b.end(one.x, fail, &protocol.Notice{Class: protocol.Later, Cause: protocol.BackendDown, RetryAfter: b.up.route.conf.RetryAfter})
+	}
 }
 
 // sendOneWay is send for a message that is not answered. Its place is given back, and it is counted as answered, when it

@@ -533,6 +533,29 @@ func TestWhatNobodyKnowsTheOutcomeOfIsTakenBack(t *testing.T) {
 	})
 }
 
+// A terminal that takes back under the number of its payment hears its own answer, and the gateway's reversal has its own.
+func TestAReversalOfTheTerminalsIsNotTakenForOneOfTheGateways(t *testing.T) {
+	inPayments(t, `{"reversal": {"on": ["answer-timeout"]}}`, nil, func(w *world) {
+		host, a := w.backend(), w.client()
+		a.message(iso("0200", "TERM0001", 1, "a"))
+		host.body()
+		time.Sleep(1500 * time.Millisecond)
+		a.code()
+		host.body() // 0420
+		a.message(iso("0400", "TERM0001", 1, "mine"))
+		host.hears(iso("0400", "TERM0001", 1, "mine"))
+		host.message("0430" + "0020000002800000" + "000001" + "00" + "TERM0001")
+		a.silent()
+		host.message(iso("0410", "TERM0001", 1, "mine"))
+		a.hears(iso("0410", "TERM0001", 1, "mine"))
+		time.Sleep(5 * time.Minute)
+		host.silent() // both are done
+		if n := w.counters(); n.Unasked+n.Unknown != 0 {
+			t.Errorf("unasked %d, unknown %d", n.Unasked, n.Unknown)
+		}
+	})
+}
+
 // Nothing is taken back where that was not asked for.
 func TestNothingIsTakenBackUnasked(t *testing.T) {
 	inPayments(t, `{}`, nil, func(w *world) {

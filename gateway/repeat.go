@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"bytes"
+	"errors"
 	"time"
 
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/tunnel"
 )
 
 // repeats handles m if it repeats what the client has open, or has heard to ask for again. Such a repeat is neither refused
@@ -62,16 +64,35 @@ func (s *Session) joins(m *protocol.Message) bool {
 	return false
 }
 
+// joinsUnplaced is joinsOther for a request for which there is no place: a repeat that waited for one would be sent again
+// when what it repeats is answered. It is neither done nor refused if it must wait.
+func (s *Session) joinsUnplaced(own *tunnel.Owner, m *protocol.Message, g *gather, now time.Time) (done bool, n *protocol.Notice) {
+	if s.route.register.owner(m.ID) == nil || !s.begin(own, m, g, now) {
+		return false, nil
+	}
+	if done, n = s.joinsOther(m, now); done || n != nil {
+		s.at.leave(s) // it waits for a place no longer
+	}
+	return done, n
+}
+
 // joinsOther has the request that is held hear the answer to the same request of another client, which is open under its
-// key: a terminal that has lost its connection repeats on another one. The errors are those of Ledger.join.
-func (s *Session) joinsOther(m *protocol.Message, now time.Time) error {
+// key: a terminal that has lost its connection repeats on another one. Another request is refused. It is neither if there is
+// nothing under that key any more: then it can be sent.
+func (s *Session) joinsOther(m *protocol.Message, now time.Time) (done bool, n *protocol.Notice) {
 	r := s.route
 	l, x := r.register.owner(m.ID), s.held.x
 	if l == nil || x == nil {
-		return errLedgerClosed
+		return false, nil
 	}
 	if r.tells {
-		return l.repeats(m, r.repeating, now)
+		switch err := l.repeats(m, r.repeating, now); {
+		case errors.Is(err, errInProcess):
+			return false, s.notice(protocol.Accepted, protocol.InProcess)
+		case errors.Is(err, errKeyOpen):
+			return false, s.notice(protocol.Duplicate, protocol.StillOpen)
+		}
+		return false, nil
 	}
 	x.joined = true
 	b := l.backend
@@ -80,11 +101,14 @@ func (s *Session) joinsOther(m *protocol.Message, now time.Time) error {
 	if err := l.join(x, m, r.repeating, now); err != nil {
 		b.done()
 		x.joined = false
-		return err
+		if errors.Is(err, errKeyOpen) {
+			n = s.notice(protocol.Duplicate, protocol.StillOpen)
+		}
+		return false, n
 	}
 	s.held.x = nil
 	r.counters.joined.Add(1)
-	return nil
+	return true, nil
 }
 
 // gaveUp reports whether nobody waits for x any more.

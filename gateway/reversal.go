@@ -28,13 +28,15 @@ type reversals struct {
 
 	mu     sync.Mutex // above the pool's and a Backend's
 	open   map[string]*reversal
-	timer  *time.Timer // for the next that is due
+	timer  *time.Timer
+	next   time.Time // when it fires; zero: it does not
 	closed bool
 }
 
 // reversal is one that is not answered.
 type reversal struct {
 	body, repeat []byte
+	expect       uint64 // of its answer
 	tries        int
 	due          time.Time
 }
@@ -45,7 +47,11 @@ func newReversals(u *upstream) *reversals {
 	if !ok || !codec.Reverses() {
 		return nil
 	}
-	return &reversals{up: u, codec: codec, open: map[string]*reversal{}}
+	r := &reversals{up: u, codec: codec, open: map[string]*reversal{}}
+	if u.route.logger != nil {
+		u.route.logger.WithField("backend", u.conf.Name).Info("what nobody knows the outcome of is taken back; reversals that are open when the gateway ends are lost")
+	}
+	return r
 }
 
 // note takes back x, which ends with n, if the codec has a word for that. A nil reversals takes nothing back.
@@ -70,7 +76,7 @@ func (r *reversals) note(x *exchange, n *protocol.Notice) {
 		r.count(err, "a reversal could not be made")
 		return
 	}
-	r.add(string(m.ID), &reversal{body: body, repeat: repeat})
+	r.add(string(m.ID), &reversal{body: body, repeat: repeat, expect: m.Expect})
 }
 
 var errNoID = errors.New("the reversal has no id by which its answer could be found")
@@ -90,7 +96,7 @@ func (r *reversals) add(id string, v *reversal) {
 	r.up.route.counters.reversals.Add(1)
 	r.open[id] = v
 	r.send(v, time.Now())
-	r.arm()
+	r.arm(v.due)
 }
 
 // send sends v, if there is a connection, and says when it is due again. r is locked.
@@ -123,6 +129,7 @@ func (r *reversals) tick() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
+	r.next = time.Time{}
 	for id, v := range r.open {
 		switch {
 		case now.Before(v.due):
@@ -133,23 +140,23 @@ func (r *reversals) tick() {
 		default:
 			r.send(v, now)
 		}
+		if r.open[id] != nil {
+			r.arm(v.due)
+		}
 	}
-	r.arm()
 }
 
-// arm sets the timer for the next that is due. r is locked.
-func (r *reversals) arm() {
-	var next time.Time
-	for _, v := range r.open {
-		next = earlier(next, v.due)
-	}
+// arm has what is due be looked at by then. r is locked.
+func (r *reversals) arm(due time.Time) {
 	switch {
-	case r.closed || next.IsZero():
+	case r.closed, !r.next.IsZero() && !due.Before(r.next):
+		return
 	case r.timer == nil:
-		r.timer = time.AfterFunc(time.Until(next), r.tick)
+		r.timer = time.AfterFunc(time.Until(due), r.tick)
 	default:
-		r.timer.Reset(time.Until(next))
+		r.timer.Reset(time.Until(due))
 	}
+	r.next = due
 }
 
 // answered reports whether m, which answers nothing that a client has asked, answers a reversal. That is then done.
@@ -159,7 +166,8 @@ func (r *reversals) answered(m *protocol.Message) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, ok := r.open[string(m.ID)]; !ok {
+	v, ok := r.open[string(m.ID)]
+	if !ok || r.up.route.matching != nil && r.up.route.matching.Match(v.expect, true, m) != protocol.Answers {
 		return false
 	}
 	delete(r.open, string(m.ID))

@@ -352,6 +352,9 @@ func (s *Session) pass(own *tunnel.Owner, m *protocol.Message, g *gather) (bool,
 				return false, s.notice(protocol.Later, protocol.BackendDown)
 			}
 			if b == nil {
+				if done, n := s.joinsUnplaced(own, m, g, now); done || n != nil {
+					return done, n
+				}
 				queued()
 				return false, nil
 			}
@@ -395,15 +398,10 @@ func (s *Session) pass(own *tunnel.Owner, m *protocol.Message, g *gather) (bool,
 			if r.repeating == nil {
 				return false, s.notice(protocol.Duplicate, protocol.StillOpen)
 			}
-			switch err := s.joinsOther(m, now); {
-			case err == nil:
-				return true, nil
-			case errors.Is(err, errLedgerClosed):
-				continue // it is not open any more
-			case errors.Is(err, errInProcess):
-				return false, s.notice(protocol.Accepted, protocol.InProcess)
+			if done, n := s.joinsOther(m, now); done || n != nil {
+				return done, n
 			}
-			return false, s.notice(protocol.Duplicate, protocol.StillOpen)
+			continue // it is not open any more
 		case errors.Is(err, errUncited):
 			return false, s.uncited(m)
 		case errors.Is(err, errLedgerFull):
@@ -440,24 +438,12 @@ func (s *Session) send(own *tunnel.Owner, b *Backend, m *protocol.Message, g *ga
 		r.counters.forwarded.Add(1)
 		return true, nil
 	}
-	x := s.held.x
-	if x == nil {
-		x = newExchange(s, m, g, now)
-		if s.held.on {
-			x.fire(queue)
-		}
-		x.fire(forward)
-		if !s.enter(x, m) {
-			room.Release()
-			b.release()
-			x.free()
-			return false, nil
-		}
-		s.held.x = x
-		if r.wait.On && r.wait.After > 0 {
-			own.Wake(now.Add(r.wait.After))
-		}
+	if !s.begin(own, m, g, now) {
+		room.Release()
+		b.release()
+		return false, nil
 	}
+	x := s.held.x
 	sent := false
 	if !x.divided() { // that was counted as a whole
 		r.counters.forwarded.Add(1)
@@ -475,6 +461,28 @@ func (s *Session) send(own *tunnel.Owner, b *Backend, m *protocol.Message, g *ga
 	sent = true
 	s.held.x = nil
 	return true, nil
+}
+
+// begin makes an exchange of m, which is then held, unless it is one already. It is false if the client's queue has no room
+// for the wait notice: then nothing has happened.
+func (s *Session) begin(own *tunnel.Owner, m *protocol.Message, g *gather, now time.Time) bool {
+	if s.held.x != nil {
+		return true
+	}
+	x := newExchange(s, m, g, now)
+	if s.held.on {
+		x.fire(queue)
+	}
+	x.fire(forward)
+	if !s.enter(x, m) {
+		x.free()
+		return false
+	}
+	s.held.x = x
+	if r := s.route; r.wait.On && r.wait.After > 0 {
+		own.Wake(now.Add(r.wait.After))
+	}
+	return true
 }
 
 // enter lays x on the desk. If a wait notice is due at once it goes out first, so that

@@ -262,6 +262,8 @@ type Masking interface {
 type Citing interface {
 	// Cites returns the ID that the request which m names had, and the path of the field that names it; "" if m names none.
 	Cites(m *Message) (id ID, path string)
+	// CanCite says why no request can be named, nil that each can.
+	CanCite() error
 	// AppendWithIDs is AppendWithID that has m name the earlier request by cited too.
 	AppendWithIDs(dst []byte, m *Message, id, cited ID) ([]byte, error)
 }

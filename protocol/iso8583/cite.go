@@ -1,6 +1,7 @@
 package iso8583
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/sallyport/sallyport/protocol"
@@ -20,17 +21,22 @@ func (c *Codec) Cites(m *protocol.Message) (protocol.ID, string) {
 	if len(text) < mtiSize+6 || string(text[mtiSize:mtiSize+6]) == "000000" {
 		return nil, ""
 	}
-	for _, field := range c.key {
-		if !slices.Contains(citable, field) {
-			return nil, c.fields[n].path // nobody can say what its ID was
-		}
-	}
 	// The key of a message like m, of the type and with the number that are named.
 	from := len(m.Scratch)
 	m.Scratch = append(m.Scratch, text[mtiSize:mtiSize+6]...)
 	m.Scratch = append(m.Scratch, '.', text[0], text[1])
 	m.Scratch = c.appendKey(m.Scratch, m, text[2])
 	return protocol.ID(m.Scratch[from:len(m.Scratch):len(m.Scratch)]), c.fields[n].path
+}
+
+// CanCite says which field of the key is another in a reversal than it was in what that names.
+func (c *Codec) CanCite() error {
+	for _, n := range c.key {
+		if !slices.Contains(citable, n) {
+			return fmt.Errorf("a reversal names a request in field %d, and field %d of the key cannot be told from that: leave it out of key, or use mode key", c.originals(), n)
+		}
+	}
+	return nil
 }
 
 // AppendWithIDs is AppendWithID with another number in field 90 (of 1993: 56).
