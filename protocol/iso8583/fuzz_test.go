@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/iso8583/dialect"
 )
 
 // oddities are ways to write fields that no built-in dialect has.
@@ -75,6 +76,19 @@ func FuzzDecode(f *testing.F) {
 		for _, get := range getters[i] {
 			if v, ok := get(&m); ok && !bytes.Equal(body[v.Off:v.Off+len(v.Raw)], v.Raw) {
 				t.Fatalf("a value is not at %d: %q", v.Off, v.Raw)
+			}
+		}
+		for n, at := range m.Spans {
+			if at.Off < 0 {
+				continue
+			}
+			d, wire := c.fields[n], body[int(at.Off)-c.fields[n].prefix:at.Off+at.Len]
+			again, err := d.appendContent(nil, c.find(&m, n))
+			if d.Encoding == dialect.Hex || d.Prefix == dialect.Hex {
+				wire, again = bytes.ToUpper(wire), bytes.ToUpper(again)
+			}
+			if err != nil || !bytes.Equal(again, wire) {
+				t.Fatalf("%s is %x, %q, and written again %x, %v", d.path, wire, c.find(&m, n), again, err)
 			}
 		}
 		c.Police(&m)
