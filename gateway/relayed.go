@@ -108,6 +108,11 @@ func (c *relayed) refuse(err error) {
 	if !c.finish(func(s *relaySums) { s.refuse(why) }) {
 		return
 	}
+	c.tell(why)
+}
+
+// tell is the end of refuse: the client is counted out.
+func (c *relayed) tell(why *refusal) {
 	c.relay.logRefusal(c, why)
 	h := c.vc.Lock()
 	defer h.Unlock()
@@ -139,6 +144,20 @@ func (c *relayed) finished(count func(*relaySums)) bool {
 	defer c.relay.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.over(count)
+}
+
+// unbegun is finish for a client that has not begun: from then on it cannot.
+func (c *relayed) unbegun(count func(*relaySums)) bool {
+	c.relay.mu.Lock()
+	defer c.relay.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state == relayOpening && c.over(count)
+}
+
+// over ends c, once. Both locks are held.
+func (c *relayed) over(count func(*relaySums)) bool {
 	if c.state == relayOver {
 		return false
 	}
@@ -282,8 +301,10 @@ func endOf(way *tunnel.TwoWay, err error) relayEnd {
 
 // drain ends a client that has not begun. The others go on: a relay does not know when nothing is open.
 func (c *relayed) drain() {
-	if c.is() == relayOpening {
-		c.refuse(&refusal{reason: refusedDraining, say: c.relay.later(nil, protocol.Draining), err: ErrClosed})
+	why := &refusal{reason: refusedDraining, say: c.relay.later(nil, protocol.Draining), err: ErrClosed}
+	if c.unbegun(func(s *relaySums) { s.refuse(why) }) { // while its shard, or who admits it, may have it begin
+		c.relay.forget(c)
+		c.tell(why)
 	}
 }
 
