@@ -2,6 +2,7 @@ package iso8583
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,4 +41,23 @@ func TestMistakesInOptions(t *testing.T) {
 	mistaken(t, `{"advices": "promise"}`, "advices: to answer an advice before the host has it is a promise, which needs a journal")
 	mistaken(t, `{"advices": "x"}`, "advices: ")
 	mistaken(t, `{"dialect": {"fields": {"11": {"form": "n 6"}}}}`, "dialect: it has no field 39")
+}
+
+// What is usual is left out where a dialect or another option has it otherwise; only what was written down can be a mistake.
+func TestDefaultsFitTheDialect(t *testing.T) {
+	for options, want := range map[string][]int{
+		`{}`: {3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49},
+		`{"dialect": {"base": "1987-ascii", "fields": {"42": {"secret": true}, "32": "none"}}}`: {3, 4, 7, 11, 12, 13, 37, 41, 49},
+		`{"dialect": {"base": "1993-ascii", "fields": {"24": "none"}}}`:                         {3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49},
+		`{"dialect": "1993-ascii"}`: {3, 4, 7, 11, 12, 13, 24, 32, 37, 41, 42, 49},
+		`{"reason": 42}`:            {3, 4, 7, 11, 12, 13, 32, 37, 41, 49},
+		`{"echo": []}`:              {},
+	} {
+		c := newCodec(t, options)
+		if !slices.Equal(c.echo, want) || !slices.Equal(c.key, []int{11, 41}) {
+			t.Errorf("%s: gives %v back, and has the key %v", options, c.echo, c.key)
+		}
+	}
+	codes := `"codes": {"fix": "904", "later": "907", "denied": "120", "duplicate": "913", "failed": "911"}`
+	mistaken(t, `{"dialect": {"base": "1993-ascii", "version": 2003}, "sign_on": {"24": "801"}, `+codes+`}`, "sign_on: network must say")
 }

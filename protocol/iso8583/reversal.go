@@ -46,7 +46,7 @@ func (c *Codec) setReversal(m *mistakes, o *Reversal) {
 			m.bad(fmt.Sprintf("reversal.on[%d]", i), "%q is neither answer-timeout nor backend-lost", name)
 		}
 	}
-	if n := c.originals(); c.fields[n] == nil || c.stan == 0 || c.edition > '1' {
+	if n := c.originals(); c.fields[n] == nil || c.stan != 6 || c.edition > '1' {
 		m.bad("reversal", "it names the request in field %d, which the dialect must have, with field 11 of 6 digits, in the edition of 1987 or 1993", n)
 		return
 	}

@@ -31,6 +31,7 @@ func TestRules(t *testing.T) {
 		"day 99":                     {with(good, 13, "9099"), "DE13 date"},
 		"30 February":                {with(good, 13, "0230"), "DE13 date"},
 		"expired last month":         {with(good, 14, "2610"), "DE14 expired"},
+		"to the end of this month":   {with(good, 14, "2611"), ""},
 		"expired in another century": {with(good, 14, "9912"), "DE14 expired"},
 		"not for long":               {with(good, 14, "7611"), ""},
 	} {
@@ -73,6 +74,13 @@ func TestTerminalsAreBoundToTheirConnection(t *testing.T) {
 		}
 		return c.Police(&m)
 	}
+	if r := ask(0, ""); r == nil || r.Class != protocol.Denied || m.Memo != 0 {
+		t.Errorf("a first one without a terminal: %+v", r)
+	}
+	m.Memo = 0
+	if err := c.DecodeBody(protocol.FromClient, []byte(c.body(t, "0240", map[int]string{11: "1", 41: "TERM0001"})), &m); err != nil || c.Police(&m) != nil || m.Memo == 0 {
+		t.Errorf("a first one that nobody answers: %v, %d", err, m.Memo)
+	}
 	if r := ask(0, "TERM0001"); r != nil {
 		t.Fatalf("the first: %+v", r)
 	}
@@ -90,4 +98,48 @@ func TestTerminalsAreBoundToTheirConnection(t *testing.T) {
 func TestMistakesInRules(t *testing.T) {
 	mistaken(t, `{"rules": {"bind": "x", "messages": {"0201": {}, "200": {}, "0210": {}, "1200": {}, "0200": {"mandatory": [1, 4], "forbidden": [4, 129], "when": [{"field": 0, "if": 3}]}}}}`,
 		"rules.bind: ", "[0201]: ", "[200]: ", "[0210]: ", "[1200]: ", "mandatory[0]: ", "mandatory[1]: field 4 is forbidden", "forbidden[1]: ", "when[0].field: ")
+}
+
+// A card is good to the end of its month where its terminal is.
+func TestExpiry(t *testing.T) {
+	c := newCodec(t, `{"rules": {"dates": true}}`)
+	for at, want := range map[string]string{"2026-11-30T23:59:59Z": "", "2026-12-01T11:00:00Z": "", "2026-12-01T13:00:00Z": "expired", "2027-01-05T00:00:00Z": "expired"} {
+		now, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.rules.now = func() time.Time { return now }
+		got := ""
+		if r := c.Police(c.mustDecode(t, protocol.FromClient, c.body(t, "0200", map[int]string{11: "1", 14: "2611"}))); r != nil {
+			got = r.Reasons[0].Rule
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", at, got, want)
+		}
+	}
+}
+
+// The edition of 1993 has dates and times in other fields, and that of 2003 longer ones.
+func TestDatesOfEditions(t *testing.T) {
+	for _, c := range []struct {
+		options string
+		n       int
+		text    string
+		ok      bool
+	}{
+		{`{"dialect": "1993-ascii", "rules": {"dates": true}}`, 12, "261123235959", true},
+		{`{"dialect": "1993-ascii", "rules": {"dates": true}}`, 12, "261323235959", false},
+		{`{"dialect": "1993-ascii", "rules": {"dates": true}}`, 13, "2601", true},
+		{`{"dialect": "1993-ascii", "rules": {"dates": true}}`, 13, "0126", false},
+		{`{"dialect": {"base": "1993-ascii", "version": 2003, "fields": {"12": {"form": "n 14"}}}, "rules": {"dates": true},
+			"codes": {"fix": "904", "later": "907", "denied": "120", "duplicate": "913", "failed": "911"}}`, 12, "20261123235960", false},
+		{`{"dialect": {"base": "1993-ascii", "version": 2003, "fields": {"12": {"form": "n 14"}}}, "rules": {"dates": true},
+			"codes": {"fix": "904", "later": "907", "denied": "120", "duplicate": "913", "failed": "911"}}`, 12, "20261123235959", true},
+	} {
+		codec := newCodec(t, c.options)
+		r := codec.Police(codec.mustDecode(t, protocol.FromClient, codec.body(t, codec.mti("200"), map[int]string{11: "1", c.n: c.text})))
+		if (r == nil) != c.ok {
+			t.Errorf("%s, field %d %s: got %+v", c.options[:30], c.n, c.text, r)
+		}
+	}
 }
