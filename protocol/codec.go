@@ -67,8 +67,14 @@ type Traits struct {
 	// Connections and Window are how many connections a backend can be expected to take, and how many frames on one before
 	// it has answered, if the configuration does not say. 0: nothing is known.
 	Connections, Window int
+	// InFlight is how many requests one connection to a backend can be expected to take before the first of them is answered,
+	// if the configuration does not say. 0: nothing is known.
+	InFlight int
 	// Ordered is true if a client pairs answers with its requests by their order.
 	Ordered bool
+	// Steady is true if the order in which a client sends means something: as long as it has any request open, the next go the
+	// same way.
+	Steady bool
 	// Batches is true of a Batching codec whose declaration does have batches.
 	Batches bool
 	// Carries is true of a Carrying codec whose declaration does have heads.
@@ -197,6 +203,31 @@ type Batching interface {
 	AppendBatch(dst []byte, bodies [][]byte) ([]byte, error)
 }
 
+// Enveloping is a Batching whose batches have an envelope that answers belong into. The Head of a Batch says of a client's
+// batch what its answer is put into; a message that hears no answer has its place too.
+type Enveloping interface {
+	Batching
+	// AppendAnswers appends the body of the answer to the batch whose Head is head: bodies are the answers to its members, one
+	// for each, of which some may be empty.
+	AppendAnswers(dst, head []byte, bodies [][]byte) ([]byte, error)
+	// AppendBundle is AppendBatch for a backend. The batch has a name that stands for n, which is below 1<<52.
+	AppendBundle(dst []byte, bodies [][]byte, n uint64) ([]byte, error)
+	// Bundle tells which bundle m, a Batch of a backend, answers, and whether it is implied that those members of it are
+	// accepted which m does not name.
+	Bundle(m *Message) (n uint64, implied bool)
+	// AppendAccepted appends the body of the answer to req that is implied so. If nothing is appended there is none.
+	AppendAccepted(dst []byte, req *Message) ([]byte, error)
+}
+
+// Scoped is a Rewriter of mode Key whose IDs name a request among those of its sender, and whose answers name it by a part of
+// its ID that is not of its sender.
+type Scoped interface {
+	Rewriter
+	// Link returns that part, the beginning of id. If it is open already on a connection, for another sender, the request is
+	// forwarded under a ticket.
+	Link(id ID) ID
+}
+
 // Carrying is a Codec of frames that can be longer than what is held in memory. The first bytes of such a frame, its
 // head, say how long it is, and hold all that is needed to judge, to route and to answer it. The rest is carried unseen.
 type Carrying interface {
@@ -303,6 +334,8 @@ const (
 	Answers Match = iota
 	// Unasked: it answers nothing, and was not meant to. The request is still open.
 	Unasked
+	// Useless: it answers this request, and says nothing that may be taken for a result.
+	Useless
 	// Foreign: it cannot be. Nothing that comes on this connection may be believed any more.
 	Foreign
 )
@@ -370,4 +403,6 @@ type Refusal struct {
 	Reasons []Reason
 	// Observed is true of a rule that is only being tried out: it is counted and logged, and the message passes.
 	Observed bool
+	// Tolerated is true of what is not as it should be and is let through: it is counted and logged.
+	Tolerated bool
 }

@@ -27,6 +27,9 @@ type Message struct {
 	More bool
 	// Failed is true of a Response in which the backend itself reports an error.
 	Failed bool
+	// Tacit is true of a Request that is not answered if all is well, and of a part of a result (More) behind which nothing
+	// may follow: when its time is over it ends, and nobody is told.
+	Tacit bool
 	// Memo is what the codec remembers of a connection between two of its messages. Who calls Decode sets it before to
 	// what was left there with the last message that was accepted, 0 at first.
 	Memo uint64

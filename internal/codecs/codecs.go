@@ -5,6 +5,7 @@ package codecs
 import (
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/generic"
+	"github.com/sallyport/sallyport/protocol/hl7"
 	"github.com/sallyport/sallyport/protocol/iso8583"
 	"github.com/sallyport/sallyport/protocol/jsonrpc"
 	"github.com/sallyport/sallyport/protocol/modbus"
@@ -17,6 +18,7 @@ var All = []Protocol{
 	entry("resp", "RESP2 and RESP3, what Redis and its kin speak.", resp.New),
 	entry("modbus", "Modbus TCP: the requests of masters to devices and to gateways of serial lines.", modbus.New),
 	entry("iso8583", "ISO 8583: terminals and switches in front of a payment host, in the dialect of that host.", iso8583.New),
+	entry("hl7", "HL7 v2 over MLLP: what the systems of a hospital send to one another.", hl7.New),
 	entry("generic", "A protocol of fixed or delimited fields, declared wholly in the configuration.", generic.New),
 }
 

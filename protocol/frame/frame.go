@@ -20,6 +20,12 @@ type Framing interface {
 	Close(dst []byte, start int) ([]byte, error)
 }
 
+// Refuse is the verdict of a Framing of another package on data that begins no frame: an error that names the protocol
+// which data looks like, or a wait for the few bytes that tell which.
+func Refuse(data []byte, atEOF bool, rule, want string) (int, []byte, error) {
+	return refuse(data, atEOF, broken(data, protocol.BadSyntax, 0, rule, want, "other bytes"))
+}
+
 // Offset is where body, which aliases frame, begins in it.
 func Offset(frame, body []byte) int {
 	if off := cap(frame) - cap(body); off >= 0 && off < len(frame) && len(body) > 0 && &frame[off] == &body[0] {

@@ -78,6 +78,11 @@ func (p *Path) Find(t *Text) protocol.Span {
 	if i < 0 {
 		return none
 	}
+	return p.FindIn(t, i)
+}
+
+// FindIn is Find in segment i.
+func (p *Path) FindIn(t *Text, i int) protocol.Span {
 	if p.Field == 0 {
 		return t.Segments[i]
 	}

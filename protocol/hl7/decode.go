@@ -1,0 +1,330 @@
+package hl7
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/frame"
+	"github.com/sallyport/sallyport/protocol/hl7/er7"
+)
+
+// Decode reads a frame from Split. In Message.Memo are the tolerances that were used since the last message.
+func (c *Codec) Decode(dir protocol.Direction, data []byte, m *protocol.Message) error {
+	body, used := c.mllp.body(data)
+	memo := m.Memo
+	m.Reset()
+	m.Dir, m.Frame, m.Body = dir, data, body
+	if body == nil {
+		m.Kind, m.Memo = protocol.Keepalive, memo|uint64(used)
+		return nil
+	}
+	return c.decode(m, used|tolerance(memo))
+}
+
+// DecodeBody is Decode of a message without framing.
+func (c *Codec) DecodeBody(dir protocol.Direction, body []byte, m *protocol.Message) error {
+	memo := m.Memo
+	m.Reset()
+	m.Dir, m.Frame, m.Body, m.Memo = dir, body, body, memo
+	return c.decode(m, 0)
+}
+
+var absent = slices.Repeat([]protocol.Span{{Off: -1}}, firstSegment)
+
+// faults are the reasons why a message is refused. None of them holds anything of its contents.
+type faults struct {
+	reasons []protocol.Reason
+	base    int // of the body in the frame
+}
+
+// mostFaults is how many reasons are gathered of one message.
+const mostFaults = 8
+
+func (f *faults) add(path string, off int32, rule, want, got string) {
+	if len(f.reasons) < mostFaults {
+		f.reasons = append(f.reasons, protocol.Reason{Path: path, Off: f.base + int(off), Rule: rule, Want: want, Got: got})
+	}
+}
+
+func (f *faults) malformed(cause protocol.Cause) error {
+	return &protocol.Malformed{Cause: cause, Reasons: f.reasons}
+}
+
+var byteOrderMark = []byte{0xEF, 0xBB, 0xBF}
+
+func (c *Codec) decode(m *protocol.Message, used tolerance) error {
+	m.Spans = append(m.Spans, absent...)
+	f := faults{base: frame.Offset(m.Frame, m.Body)}
+	if c.mllp.accept&lines != 0 && bytes.HasPrefix(m.Body, byteOrderMark) {
+		m.Body = m.Body[len(byteOrderMark):]
+		f.base += len(byteOrderMark)
+		used |= lines
+	}
+	m.Code = int32(used) << codeUsed
+	body := m.Body
+	switch {
+	case len(body) == 1 && (body[0] == committed || body[0] == rejected):
+		f.add("", 0, "mllp.release", "a message", "a commit acknowledgement, which belongs to release 2 of MLLP")
+		return f.malformed(protocol.BadSyntax)
+	case len(body) < 4 || !er7.IsHeader(body[:3]):
+		f.add("MSH", 0, "msh", "a message that begins with MSH, or a batch with FHS or BHS", "something else")
+		return f.malformed(protocol.BadSyntax)
+	}
+	err := c.segments(m, &f)
+	if err == nil && (body[0] != 'M' || (c.batch.Headerless || m.Dir == protocol.FromBackend) && severalMessages(m)) {
+		err = c.decodeBatch(m, &f)
+	} else if err == nil {
+		err = c.decodeMessage(m, &f)
+	}
+	if err != nil {
+		m.Code |= codeRefused
+	}
+	return err
+}
+
+// severalMessages reports whether a second MSH stands in m.
+func severalMessages(m *protocol.Message) bool {
+	for _, s := range m.Spans[firstSegment+1:] {
+		if s.Len > 3 && string(m.Body[s.Off:s.Off+3]) == "MSH" {
+			return true
+		}
+	}
+	return false
+}
+
+// segments finds where each begins and ends.
+func (c *Codec) segments(m *protocol.Message, f *faults) error {
+	tolerant := c.mllp.accept&lines != 0
+	body := m.Body
+	if !tolerant {
+		if i := bytes.IndexByte(body, '\n'); i >= 0 {
+			f.add("", int32(i), "lines", "segments that end with 0D", "a line feed; the option tolerate: [lines] takes it for the end of a segment")
+			c.glance(m)
+			return f.malformed(protocol.BadSyntax)
+		}
+	}
+	for at := 0; at < len(body); {
+		n := bytes.IndexByte(body[at:], carriage)
+		if tolerant {
+			n = bytes.IndexAny(body[at:], "\r\n")
+			if n >= 0 && body[at+n] == '\n' {
+				m.Code |= codeMended | int32(lines)<<codeUsed
+			}
+		}
+		if n < 0 {
+			n = len(body) - at
+		}
+		switch {
+		case n == 0 && tolerant:
+			m.Code |= codeMended | int32(lines)<<codeUsed
+		case n == 0:
+			f.add("", int32(at), "lines", "a segment", "nothing; the option tolerate: [lines] passes over what is empty")
+			c.glance(m)
+			return f.malformed(protocol.BadSyntax)
+		case len(m.Spans)-firstSegment == c.maxSegments:
+			f.add("", int32(at), "segments", "at most "+strconv.Itoa(c.maxSegments)+" segments", "more")
+			c.glance(m)
+			return f.malformed(protocol.TooLarge)
+		default:
+			m.Spans = append(m.Spans, protocol.Span{Off: int32(at), Len: int32(n)})
+		}
+		at += n + 1
+	}
+	return nil
+}
+
+// glance reads of a message that is refused what it is answered by.
+func (c *Codec) glance(m *protocol.Message) {
+	m.Spans = m.Spans[:firstSegment]
+	end := bytes.IndexAny(m.Body, "\r\n")
+	if end < 0 {
+		end = len(m.Body)
+	}
+	m.Spans = append(m.Spans, protocol.Span{Len: int32(end)})
+	if m.Body[0] == 'M' {
+		c.readHeader(m)
+	}
+	m.Kind = protocol.Request
+}
+
+// readHeader finds the fields of MSH, and sets what they say. It is false if MSH cannot be read far enough for an answer.
+func (c *Codec) readHeader(m *protocol.Message) {
+	header := m.Spans[firstSegment]
+	delim := m.Body[3]
+	if delim <= ' ' || delim >= 0x7F {
+		return
+	}
+	rest := protocol.Span{Off: 4, Len: header.Len - 4}
+	n := 2
+	for ; n <= lastField; n++ {
+		i := bytes.IndexByte(m.Body[rest.Off:rest.Off+rest.Len], delim)
+		if i < 0 {
+			m.Spans[n] = rest
+			break
+		}
+		m.Spans[n] = protocol.Span{Off: rest.Off, Len: int32(i)}
+		rest = protocol.Span{Off: rest.Off + int32(i) + 1, Len: rest.Len - int32(i) - 1}
+	}
+	m.Spans[1] = protocol.Span{Off: 3, Len: 1}
+	if n >= messageType {
+		m.Code |= codeRead
+	}
+}
+
+func (c *Codec) decodeMessage(m *protocol.Message, f *faults) error {
+	c.readHeader(m)
+	m.Kind = protocol.Request
+	if m.Code&codeRead == 0 {
+		f.add("MSH", 0, "msh", "a header with its fields up to MSH-12", "less")
+		return f.malformed(protocol.BadSyntax)
+	}
+	header := m.Spans[firstSegment]
+	d, at, ok := er7.DelimsOf(m.Body[:header.Len])
+	if !ok {
+		f.add("MSH-2", int32(at), "delimiters", "four or five signs that differ from one another and from MSH-1", "others")
+		return f.malformed(protocol.BadSyntax)
+	}
+	if set, known := er7.SetOf(field(m, characterSet), d.Repetition); known {
+		m.Code |= int32(set)
+	} else {
+		m.Code |= codeUnknown
+	}
+	c.readMSA(m, &d)
+	c.setName(m, &d)
+	c.setID(m)
+	if m.Dir == protocol.FromClient { // what a backend says is the client's to judge, if it is known whose it is
+		c.checkHeader(m, &d, f)
+		c.checkSegments(m, &d, f)
+	}
+	if len(f.reasons) > 0 {
+		return f.malformed(protocol.BadShape)
+	}
+	c.setKind(m)
+	return nil
+}
+
+// readMSA finds MSA-1 and MSA-2. It is the second segment of every acknowledgement, but for an SFT and the like before it.
+func (c *Codec) readMSA(m *protocol.Message, d *er7.Delims) {
+	for i := firstSegment + 1; i < len(m.Spans); i++ {
+		s := m.Spans[i]
+		body := m.Body[s.Off : s.Off+s.Len]
+		if len(body) < 3 || body[0] != 'M' || string(body[:3]) != "MSA" {
+			continue
+		}
+		m.Kind = protocol.Response
+		if len(body) < 4 {
+			return
+		}
+		code, rest, more := bytes.Cut(body[4:], []byte{d.Field})
+		m.Spans[msaCode] = protocol.Span{Off: s.Off + 4, Len: int32(len(code))}
+		if more {
+			id, _, _ := bytes.Cut(rest, []byte{d.Field})
+			m.Spans[msaID] = protocol.Span{Off: s.Off + 4 + int32(len(code)) + 1, Len: int32(len(id))}
+		}
+		return
+	}
+}
+
+// setName sets Name to MSH-9.1 and 9.2 with a circumflex between them.
+func (c *Codec) setName(m *protocol.Message, d *er7.Delims) {
+	kind := field(m, messageType)
+	first, rest, more := bytes.Cut(kind, []byte{d.Component})
+	if !more {
+		m.Name = first
+		return
+	}
+	event, _, _ := bytes.Cut(rest, []byte{d.Component})
+	if d.Component == '^' {
+		m.Name = kind[:len(first)+1+len(event)]
+		return
+	}
+	from := len(m.Scratch)
+	m.Scratch = append(append(append(m.Scratch, first...), '^'), event...)
+	m.Name = m.Scratch[from:len(m.Scratch):len(m.Scratch)]
+}
+
+// checkHeader checks what every message must have (HL7 v2.8.2, 2.14.9).
+func (c *Codec) checkHeader(m *protocol.Message, d *er7.Delims, f *faults) {
+	off := func(n int) int32 { return max(0, m.Spans[n].Off) }
+	if two := field(m, sendingApp); len(two) > 0 && bytes.Equal(two, field(m, 2)) {
+		f.add("MSH-3", off(sendingApp), "delimiters", "the sending application", "the delimiters of MSH-2 a second time")
+	}
+	if kind, _, _ := bytes.Cut(m.Name, []byte{'^'}); len(kind) == 0 {
+		f.add("MSH-9", off(messageType), "required", "the type of the message", "nothing")
+	} else if !isCode(kind) {
+		f.add("MSH-9.1", off(messageType), "message-type", "a type of three characters, such as ADT", "something else")
+	}
+	id := field(m, controlID)
+	switch {
+	case len(id) == 0:
+		f.add("MSH-10", off(controlID), "required", "a control id", "nothing")
+	case len(id) > 199:
+		f.add("MSH-10", off(controlID), "length", "at most 199 characters", "more")
+	}
+	version := versionText(m, d)
+	v := versionOf(version)
+	switch {
+	case len(version) == 0:
+		f.add("MSH-12", off(versionID), "required", "the version", "nothing")
+	case !c.allows(version, v):
+		f.add("MSH-12", off(versionID), "version", c.wantVersions, "another")
+	case len(id) > 20 && v < 270:
+		m.Code |= codeLongID
+	}
+	processing, _, _ := bytes.Cut(field(m, processingID), []byte{d.Component})
+	switch {
+	case len(processing) == 0:
+		f.add("MSH-11", off(processingID), "required", "the processing id", "nothing")
+	case len(processing) != 1 || processing[0] != 'P' && processing[0] != 'D' && processing[0] != 'T':
+		f.add("MSH-11", off(processingID), "processing-id", "P, D or T", "something else")
+	}
+	for _, n := range [...]int{acceptType, applicationType} {
+		if ackTypeOf(field(m, n)) == badType {
+			f.add("MSH-"+strconv.Itoa(n), off(n), "table", "AL, NE, ER, SU or nothing", "something else")
+		}
+	}
+}
+
+// isCode reports whether text is three capitals or digits, the first one a capital.
+func isCode(text []byte) bool {
+	return len(text) == 3 && isCapital(text[0]) && (isCapital(text[1]) || isDigit(text[1])) && (isCapital(text[2]) || isDigit(text[2]))
+}
+
+func isCapital(c byte) bool { return c >= 'A' && c <= 'Z' }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// checkSegments checks their names.
+func (c *Codec) checkSegments(m *protocol.Message, d *er7.Delims, f *faults) {
+	for _, s := range m.Spans[firstSegment+1:] {
+		body := m.Body[s.Off : s.Off+s.Len]
+		switch {
+		case len(body) < 3 || !isCode(body[:3]) || len(body) > 3 && body[3] != d.Field:
+			f.add("", s.Off, "segment", "the name of a segment, of three capitals or digits", "something else")
+		case er7.IsHeader(body[:3]):
+			f.add(string(body[:3]), s.Off, "cardinality", "one message in a frame", "another header; the option batch.headerless takes such a frame for a batch")
+		}
+		if len(f.reasons) == mostFaults {
+			return
+		}
+	}
+}
+
+// setKind tells what the message is for, and what its answer must fit.
+func (c *Codec) setKind(m *protocol.Message) {
+	if m.Kind == protocol.Response {
+		code := ackOf(bytes.Trim(m.Spans[msaCode].In(m.Body), " "))
+		m.Code |= int32(code) << codeAck
+		m.Failed = code == ackAE || code == ackAR || code == ackCE || code == ackCR
+		return
+	}
+	if m.Dir == protocol.FromBackend {
+		m.Kind = protocol.Unknown // nobody has asked for it
+		return
+	}
+	w := want(m)
+	m.Kind, m.Tacit = w.kind()
+	m.Expect = c.expected(m, w)
+}

@@ -1,0 +1,136 @@
+package hl7
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/hl7/er7"
+)
+
+// shown are the fields that may be seen: who sends what to whom, and what is said about messages. Everything else is taken for
+// a patient's, in whatever segment it stands.
+var shown = map[string][]int{
+	"MSH": {1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 16, 17, 18},
+	"MSA": {1, 2, 4}, "ERR": {2, 3, 4}, "BTS": {1}, "FTS": {1},
+	"FHS": {1, 2, 3, 4, 5, 6, 7, 11, 12}, "BHS": {1, 2, 3, 4, 5, 6, 7, 11, 12},
+}
+
+// Shows reports whether what stands at path may be seen: routing and control, and nothing of what a message is about. An empty
+// path is the ID of a message. What looks as if it had slipped there from another segment is not shown.
+func (c *Codec) Shows(path string, text []byte) bool {
+	if path == "" {
+		return harmless(text)
+	}
+	p, err := er7.ParsePath(path)
+	if err != nil {
+		return false
+	}
+	return shows(p.Segment, p.Field, text)
+}
+
+func shows(segment string, field int, text []byte) bool {
+	if !slices.Contains(shown[segment], field) {
+		return false
+	}
+	if segment != "MSH" {
+		return harmless(text)
+	}
+	switch field {
+	case messageType:
+		kind, _, _ := bytes.Cut(text, []byte{'^'})
+		return harmless(text) && slices.Contains(messageTypes, string(kind))
+	case processingID:
+		return len(text) <= 3
+	case versionID:
+		return len(text) > 0 && text[0] == '2' && len(text) < 40
+	case acceptType, applicationType:
+		return ackTypeOf(text) != badType
+	}
+	return harmless(text)
+}
+
+// harmless reports whether text has the form of a name that was given to a system or to a message.
+func harmless(text []byte) bool {
+	for _, b := range text {
+		if b < ' ' && b != separator || b == 0x7F {
+			return false
+		}
+	}
+	return len(text) <= 250
+}
+
+// messageTypes are those of HL7 table 0076.
+var messageTypes = []string{"ACK", "ADR", "ADT", "BAR", "BPS", "BRP", "BRT", "BTS", "CCF", "CCI", "CCM", "CCQ", "CCR", "CCU", "CQU", "CRM", "CSU", "DBC", "DBU",
+	"DFT", "DOC", "DPR", "DRC", "DRG", "DSR", "EAC", "EAN", "EAR", "EDR", "EHC", "EQQ", "ERP", "ESR", "ESU", "INR", "INU", "LSR", "LSU", "MCF", "MDM", "MFD", "MFK",
+	"MFN", "MFQ", "MFR", "NMD", "NMQ", "NMR", "OMB", "OMD", "OMG", "OMI", "OML", "OMN", "OMP", "OMQ", "OMS", "OPL", "OPR", "OPU", "ORA", "ORB", "ORD", "ORF", "ORG",
+	"ORI", "ORL", "ORM", "ORN", "ORP", "ORR", "ORS", "ORU", "ORX", "OSM", "OSQ", "OSR", "OSU", "OUL", "PEX", "PGL", "PIN", "PMU", "PPG", "PPP", "PPR", "PPT", "PPV",
+	"PRR", "PTR", "QBP", "QCK", "QCN", "QRF", "QRY", "QSB", "QSX", "QVR", "RAR", "RAS", "RCI", "RCL", "RDE", "RDR", "RDS", "RDY", "REF", "RER", "RGR", "RGV", "ROR",
+	"RPA", "RPI", "RPL", "RPR", "RQA", "RQC", "RQI", "RQP", "RQQ", "RRA", "RRD", "RRE", "RRG", "RRI", "RSP", "RTB", "SCN", "SDN", "SDR", "SIU", "SLN", "SLR", "SMD",
+	"SPQ", "SQM", "SQR", "SRM", "SRR", "SSR", "SSU", "STC", "STI", "SUR", "TBR", "TCR", "TCU", "UDM", "VQQ", "VXQ", "VXR", "VXU", "VXX"}
+
+// AppendMasked appends the body of m with an asterisk in the place of every byte that may not be seen: delimiters and the
+// names of segments are left, and the fields that Shows shows. Of what was refused as no message, in which a field may be
+// another than its number says, hardly any does.
+func (c *Codec) AppendMasked(dst []byte, m *protocol.Message) []byte {
+	at := len(dst)
+	dst = append(dst, m.Body...)
+	body := dst[at:]
+	if len(m.Spans) <= firstSegment || m.Kind == protocol.Unknown && m.Code&codeRead == 0 {
+		for i := range body {
+			if body[i] != carriage && body[i] != '\n' {
+				body[i] = '*'
+			}
+		}
+		return dst
+	}
+	t := text(m)
+	end := 0
+	for i := range t.Segments {
+		s := t.Segments[i]
+		blot(body[end:s.Off], '\r', '\n')
+		end = int(s.Off + s.Len)
+		name := t.Name(i)
+		if !isCode(name) {
+			blot(body[s.Off:end])
+			continue
+		}
+		maskFields(body, &t, i, m.Code&codeRefused != 0)
+	}
+	blot(body[end:], '\r', '\n')
+	return dst
+}
+
+// certain are the fields of MSH that show of what was refused: they have a form that nothing of a patient's has.
+var certain = []int{1, 2, messageType, processingID, acceptType, applicationType}
+
+func maskFields(body []byte, t *er7.Text, i int, refused bool) {
+	name := string(t.Name(i))
+	rest, more, n := t.Fields(i), true, 1
+	if s := t.Segments[i]; rest.Off < 0 {
+		blot(body[s.Off+3 : s.Off+s.Len])
+		return
+	}
+	if er7.IsHeader(t.Name(i)) {
+		n = 2
+	}
+	for ; more; n++ {
+		var f protocol.Span
+		f, rest, more = t.Cut(rest, t.Delims.Field)
+		if n == 2 && er7.IsHeader([]byte(name)) {
+			continue
+		}
+		if refused && !slices.Contains(certain, n) || !shows(name, n, t.In(f)) {
+			blot(body[f.Off:f.Off+f.Len], t.Delims.Component, t.Delims.Repetition, t.Delims.Sub)
+		}
+	}
+}
+
+// blot makes asterisks of all but keep.
+func blot(p []byte, keep ...byte) {
+	for i, b := range p {
+		if bytes.IndexByte(keep, b) < 0 {
+			p[i] = '*'
+		}
+	}
+}
