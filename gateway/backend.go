@@ -22,6 +22,7 @@ type Backend struct {
 	owns    *owns // nil: it is shared
 	machine *machine
 	n       int     // of the upstream's connections
+	serial  uint64  // of all connections, modulo 4096
 	w       *worker // of its shard
 	vc      *tunnel.VConn
 	own     *tunnel.Owner
@@ -67,6 +68,9 @@ func newBackend(u *upstream, conn net.Conn, n int, o *owns) *Backend {
 	}
 	b.ledger = NewLedger(r.mode, tickets, r.timeouts.Answer)
 	b.ledger.backend, b.ledger.register = b, r.register
+	if r.mode == protocol.Key {
+		b.ledger.scoped, _ = u.codec.(protocol.Scoped)
+	}
 	if r.matching != nil {
 		b.matcher = matcher{codec: r.matching}
 		b.ledger.matcher = &b.matcher
@@ -74,6 +78,7 @@ func newBackend(u *upstream, conn net.Conn, n int, o *owns) *Backend {
 	b.vc, b.own = b.w.shard.New(fmt.Sprintf("%s/%s#%d", r.conf.Name, u.conf.Name, n), conn, r.limits.Tunnel, b)
 	b.way = tunnel.NewOneWay(b.vc)
 	b.bundle.b = b
+	b.serial = serials.Add(1) % (1 << 12)
 	if u.conf.dispatches() {
 		b.dispatch = newDispatch(b)
 	}
@@ -177,7 +182,35 @@ func (b *Backend) frame(frame []byte) error {
 		}
 		err = errors.Join(err, b.result(&parts[i].Message))
 	}
+	if b.up.enveloping != nil && err == nil {
+		b.implied(m)
+	}
 	return err
+}
+
+// implied answers those members of a bundle that its answer m does not name, if that says that they are accepted.
+func (b *Backend) implied(m *protocol.Message) {
+	n, ok := b.up.enveloping.Bundle(m)
+	if !ok || n>>bundleBits != b.serial {
+		return
+	}
+	r := b.up.route
+	for _, x := range b.ledger.takeSent(int64(n&(1<<bundleBits-1)), nil) {
+		x.all(func(x *exchange) {
+			b.done()
+			out := r.open(b.out[:0], x)
+			out, err := b.up.enveloping.AppendAccepted(out, x.request(r.codec, &b.w.echo))
+			if err == nil {
+				out, err = r.close(out, x)
+			}
+			b.out = out[:0]
+			if err != nil {
+				b.end(x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer, Unknown: true})
+				return
+			}
+			b.deliver(x, out, true)
+		})
+	}
 }
 
 // result gives one result to its client.
@@ -230,7 +263,10 @@ func (b *Backend) result(m *protocol.Message) error {
 		return nil
 	}
 	out := r.open(b.out[:0], x)
-	out, err := r.codec.AppendWithID(out, m, x.id)
+	err := b.matcher.verdict
+	if err == nil {
+		out, err = r.codec.AppendWithID(out, m, x.id)
+	}
 	if err == nil {
 		out, err = r.close(out, x)
 	}
@@ -476,6 +512,14 @@ func (b *Backend) done() {
 func (b *Backend) release() {
 	if b.owns == nil {
 		b.up.pool.release(b)
+	}
+}
+
+// endTacitly ends x as answered, though nothing came: that was to be expected.
+func (b *Backend) endTacitly(x *exchange) {
+	s := x.session
+	if s.deliver(x, nil, true, answer) {
+		s.vc.Reenable()
 	}
 }
 

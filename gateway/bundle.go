@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
+	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/splitter"
 	"github.com/sallyport/sallyport/tunnel"
 )
@@ -68,7 +70,7 @@ func (u *bundle) flush() {
 	}
 	codec := u.b.up.codec
 	frame := codec.OpenFrame(u.out[:0], nil)
-	frame, err := u.buf.AppendTo(frame, u.b.up.batching)
+	frame, err := u.buf.AppendTo(frame, u.batching())
 	if err == nil {
 		frame, err = codec.CloseFrame(frame, 0)
 	}
@@ -116,4 +118,29 @@ func (u *bundle) release() {
 		u.rooms[i].Release()
 	}
 	u.rooms = u.rooms[:0]
+}
+
+// bundleBits are those of a bundle's number that say where it stands in the output of its connection; above them is which one
+// that is.
+const bundleBits = 40
+
+// serials counts connections.
+var serials atomic.Uint64
+
+// numbered is a batching codec that gives one batch a number.
+type numbered struct {
+	protocol.Enveloping
+	n uint64
+}
+
+func (e numbered) AppendBatch(dst []byte, bodies [][]byte) ([]byte, error) {
+	return e.AppendBundle(dst, bodies, e.n)
+}
+
+// batching is how the bundle is written: with a number by which its answer names it, if the protocol has that.
+func (u *bundle) batching() protocol.Batching {
+	if e := u.b.up.enveloping; e != nil {
+		return numbered{e, u.b.serial<<bundleBits | uint64(u.b.put)&(1<<bundleBits-1)}
+	}
+	return u.b.up.batching
 }

@@ -75,7 +75,7 @@ type Limits struct {
 	Connections int
 	// ConnectionsPerPeer is that from one address; Connections by default.
 	ConnectionsPerPeer int
-	// Frame is the codec's limit on a frame, which Queue and Tunnel must at least hold; 1 MiB.
+	// Frame is the codec's limit on a frame, which Queue and Tunnel must at least hold; what the codec's Traits say, or 1 MiB.
 	Frame int
 	// Inline is the bytes of a frame that are held, in protocols whose frames say their
 	// length in front: of a longer one only the head is, and the rest is carried as it
@@ -96,7 +96,7 @@ type Limits struct {
 // Timeouts bound how long one route waits. Each zero means its default; a negative
 // Idle never ends a connection.
 type Timeouts struct {
-	// Frame is the time to receive one frame, first byte to last; 10 s.
+	// Frame is the time to receive one frame, first byte to last; what the codec's Traits say, or 10 s.
 	Frame time.Duration
 	// Body is the time to carry a body. If nothing of it moves for Frame it has ended
 	// before; 10 min.
@@ -241,7 +241,7 @@ func (r *Route) checkExchange(bad func(field, format string, args ...any)) {
 			bad("wait", "clients of %s pair answers by order: an interim wait notice would be taken for one", traits.Name)
 		}
 	}
-	l := r.Limits.withDefaults()
+	l := r.limits()
 	if l.Inline > l.Frame {
 		bad("limits.inline", "%d bytes are more than a frame of at most %d has (limits.frame)", l.Inline, l.Frame)
 	}
@@ -342,6 +342,23 @@ func (r *Route) mode() protocol.Mode {
 		return modes[0]
 	}
 	return protocol.Exclusive
+}
+
+// limits and timeouts are those of r with their defaults.
+func (r *Route) limits() Limits {
+	l := r.Limits
+	if r.Codec != nil {
+		def(&l.Frame, r.Codec.Traits().Frame)
+	}
+	return l.withDefaults()
+}
+
+func (r *Route) timeouts() Timeouts {
+	t := r.Timeouts
+	if r.Codec != nil {
+		def(&t.Frame, r.Codec.Traits().FrameTime)
+	}
+	return t.withDefaults()
 }
 
 func (l Limits) withDefaults() Limits {

@@ -24,7 +24,7 @@ type BackendConfig struct {
 	Connections int
 	// Own is the number of connections beside these that clients may have to themselves, for requests that need that; 64.
 	Own int
-	// InFlight is the number of requests open on one connection; 64. It is 1 in mode Exclusive.
+	// InFlight is the number of requests open on one connection; what the codec's Traits say, or 64. It is 1 in mode Exclusive.
 	InFlight int
 	// Window is the number of frames without an answer on one connection; what is admitted beyond that waits, in order. 0:
 	// what the codec's Traits say, or no bound but InFlight.
@@ -236,6 +236,8 @@ func (b *BackendConfig) inFlight(r *Route) int {
 		return 1
 	case b.InFlight > 0:
 		return b.InFlight
+	case b.codec(r).Traits().InFlight > 0:
+		return b.codec(r).Traits().InFlight
 	}
 	return 64
 }

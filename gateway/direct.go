@@ -8,11 +8,14 @@ import (
 // mean theirs too: one that goes another way than those before it waits for them, and so does what follows one that has a
 // connection alone.
 func (s *Session) turn(m *protocol.Message) bool {
-	if !s.route.ordered {
+	if !s.route.steady {
 		return true
 	}
 	if s.held.on || m.Kind == protocol.OneWay { // otherwise it was looked at just now
 		s.look(nil)
+	}
+	if !s.route.ordered {
+		return true
 	}
 	if s.open == 0 {
 		s.apart = false
@@ -24,7 +27,7 @@ func (s *Session) turn(m *protocol.Message) bool {
 
 // went notes where m went.
 func (s *Session) went(b *Backend, m *protocol.Message) {
-	if !s.route.ordered {
+	if !s.route.steady {
 		return
 	}
 	if m.Kind == protocol.Request {

@@ -353,7 +353,7 @@ func (d *dispatch) leaveOneWay(i int) bool {
 func (d *dispatch) encode(x *exchange, p *party, ticket uint64) ([]byte, error) {
 	u := d.b.up
 	var id protocol.ID
-	if u.route.mode == protocol.Rewrite {
+	if u.route.mode == protocol.Rewrite || x.renamed {
 		d.id = u.rewriter.AppendTicket(d.id[:0], ticket)
 		id = d.id
 	}

@@ -35,6 +35,8 @@ type course struct {
 	void    bool // its client has given it up, and its answer is nobody's
 	heard   bool // a wait notice was sent
 	done    bool // reply is there, whole
+	tacit   bool // if nothing comes it ends, and nobody is told
+	renamed bool // it was forwarded under a ticket, though the mode is Key
 	joined  bool // it hears the answer to another's request, and was counted as that
 
 	prev, next *exchange // on the desk, in the order of arrival
@@ -66,6 +68,7 @@ func newExchange(s *Session, m *protocol.Message, g *gather, now time.Time) *exc
 	x := exchanges.Get().(*exchange)
 	x.session, x.gather, x.began = s, g, momentOf(now)
 	x.expect, x.bind, x.holds, x.parts = m.Expect, m.Bind, m.Holds, m.Bind == protocol.Alone || m.Bind == protocol.Parting
+	x.tacit = m.Tacit
 	x.state = exchangeMachine.step(received, verify)
 	if len(m.ID) > 0 { // what is empty is not touched
 		x.id, x.hash = append(x.id, m.ID...), hashID(m.ID)

@@ -42,7 +42,7 @@ func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel
 		}
 	}()
 	var id protocol.ID
-	if b.up.route.mode == protocol.Rewrite {
+	if b.up.route.mode == protocol.Rewrite || x.renamed {
 		w.ticket = b.up.rewriter.AppendTicket(w.ticket[:0], ticket)
 		id = w.ticket
 	}
@@ -190,6 +190,10 @@ func (b *Backend) expire() {
 		b.up.apart.doubt(x)
 		x.all(func(x *exchange) {
 			b.done()
+			if x.tacit {
+				b.endTacitly(x)
+				return
+			}
 			b.end(x, expire, &protocol.Notice{Class: protocol.Failed, Cause: protocol.AnswerTimeout, Unknown: true})
 		})
 		if b.dispatch != nil {

@@ -46,7 +46,7 @@ func New(c Config) (*Gateway, error) {
 		// The routes share the shards, so the longest linger of theirs is that of all.
 		linger := time.Duration(0)
 		for i := range c.Routes {
-			linger = max(linger, c.Routes[i].Timeouts.withDefaults().Linger)
+			linger = max(linger, c.Routes[i].timeouts().Linger)
 		}
 		g.shards = append(g.shards, tunnel.NewShard(tunnel.ShardConfig{Pump: c.Pump, Linger: linger, OnPanic: g.panicked}))
 	}
@@ -186,7 +186,7 @@ func (g *Gateway) load() (n int) {
 func (g *Gateway) linger() time.Duration {
 	d := time.Duration(0)
 	for i := range g.conf.Routes {
-		d = max(d, g.conf.Routes[i].Timeouts.withDefaults().Linger)
+		d = max(d, g.conf.Routes[i].timeouts().Linger)
 	}
 	return d
 }

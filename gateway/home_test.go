@@ -11,7 +11,7 @@ import (
 func TestPoolModelWithHomes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newSeats(6, 1, rapid.SampledFrom([]Balance{RoundRobin, LeastInFlight}).Draw(t, "balance"))
-		m.pool.ordered = true
+		m.pool.steady = true
 		home := map[*Session]*Backend{} // of who waits
 		acquire := func(t *rapid.T) {
 			s := m.client(t)

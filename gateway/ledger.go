@@ -36,11 +36,12 @@ const (
 // answer of an old one can find nobody. Its lock is a leaf. It is safe for concurrent use.
 type Ledger struct {
 	mode      protocol.Mode
-	timeout   time.Duration // to the answer
-	tombstone time.Duration // from expiry until the ticket may be used again
-	matcher   *matcher      // nil: an ID, a key or the order says all
-	backend   *Backend      // whose it is
-	register  *register     // of all Ledgers of the route; nil: keys need only be unique in this one
+	timeout   time.Duration   // to the answer
+	tombstone time.Duration   // from expiry until the ticket may be used again
+	matcher   *matcher        // nil: an ID, a key or the order says all
+	backend   *Backend        // whose it is
+	register  *register       // of all Ledgers of the route; nil: keys need only be unique in this one
+	scoped    protocol.Scoped // of mode Key; nil: an answer names a request by all of its key
 
 	mu     sync.Mutex
 	closed bool
@@ -48,6 +49,7 @@ type Ledger struct {
 	free   ring[int32]      // slots that may be used, longest free first
 	graves ring[int32]      // tombstones, oldest first
 	keys   map[string]int32 // mode Key: slot by key
+	links  map[string]int32 // of a scoped codec: slot by what an answer names it by
 	first  int32            // open slots in the order of their deadlines, none: -1
 	last   int32
 	open   int
@@ -65,6 +67,8 @@ type slot struct {
 	generation uint64
 	deadline   time.Time // of the answer, or of the tombstone
 	key        string
+	link       string
+	sum        uint64 // of a tombstone of a scoped codec: what the request was
 	state      slotState
 	prev, next int32
 }
@@ -130,6 +134,11 @@ func (l *Ledger) add(x *exchange, key protocol.ID, now time.Time) (ticket uint64
 	i, ok := l.slot()
 	if !ok {
 		l.register.drop(name)
+		return 0, errLedgerFull
+	}
+	if l.scoped != nil && !l.linkTo(i, x, name, key) {
+		l.register.drop(name)
+		l.free.push(i)
 		return 0, errLedgerFull
 	}
 	s := &l.slots[i]
@@ -208,6 +217,9 @@ func (l *Ledger) takeKey(key protocol.ID, final bool, now time.Time) (*exchange,
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i, ok := l.keys[string(key)]
+	if l.scoped != nil {
+		i, ok = l.links[string(l.scoped.Link(key))]
+	}
 	if !ok {
 		return nil, unknown
 	}
@@ -241,6 +253,9 @@ func (l *Ledger) takeSlot(i int32, final bool, now time.Time) (*exchange, verdic
 		if final, v = l.matcher.judge(x, final); v != taken {
 			return nil, v
 		}
+		if !final {
+			x.tacit = l.matcher.m.Tacit
+		}
 	}
 	if final {
 		l.unlink(i)
@@ -272,6 +287,22 @@ func (l *Ledger) takeOnly(list []*exchange) []*exchange {
 		}
 	}
 	return l.takeAll(list)
+}
+
+// takeSent takes every open exchange that stands at from in the output, and appends it to list.
+func (l *Ledger) takeSent(from int64, list []*exchange) []*exchange {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := l.first; i >= 0; {
+		next := l.slots[i].next
+		if x := l.slots[i].x; x.from == from {
+			list = append(list, x)
+			l.unlink(i)
+			l.release(i)
+		}
+		i = next
+	}
+	return list
 }
 
 // delay has everything that is open expire later, by d.
@@ -337,6 +368,9 @@ func (l *Ledger) expire(now time.Time, list []*exchange) (_ []*exchange, next ti
 		}
 		list = append(list, s.x)
 		l.unlink(i)
+		if l.scoped != nil {
+			l.unkey(s)
+		}
 		s.x, s.state, s.deadline = nil, slotGrave, now.Add(l.tombstone)
 		l.graves.push(i)
 	}
@@ -378,6 +412,10 @@ func (l *Ledger) release(i int32) {
 		delete(l.keys, s.key)
 		l.register.drop(s.key)
 		s.key = ""
+		if j, ok := l.links[s.link]; ok && j == i {
+			delete(l.links, s.link)
+		}
+		s.link = ""
 	}
 	s.x, s.state = nil, slotFree
 	s.generation++

@@ -14,7 +14,11 @@ var errForeign = errors.New("the backend's answer names a request that it does n
 type matcher struct {
 	codec protocol.Matching
 	m     *protocol.Message // the answer
+	// verdict is why the answer to what was found is not passed on, nil that it is.
+	verdict error
 }
+
+var errUseless = errors.New("the backend's answer says nothing that could be a result")
 
 // judge decides about x, which is nil if nothing is open. Final is what the answer has been taken for.
 func (t *matcher) judge(x *exchange, final bool) (bool, verdict) {
@@ -25,11 +29,14 @@ func (t *matcher) judge(x *exchange, final bool) (bool, verdict) {
 			expect = p.expect
 		}
 	}
+	t.verdict = nil
 	switch t.codec.Match(expect, x != nil, t.m) {
 	case protocol.Unasked:
 		return false, unasked
 	case protocol.Foreign:
 		return false, foreign
+	case protocol.Useless:
+		t.verdict = errUseless
 	}
 	return final && !t.m.More, taken
 }

@@ -127,7 +127,7 @@ func (m *MirrorConfig) check(r *Route, bad func(field, format string, args ...an
 	}
 	if m.Buffer < 0 {
 		bad("buffer", "must not be negative")
-	} else if b, frame := m.withDefaults(r).Buffer, r.Limits.withDefaults().Frame; b < 2*m.growth()*frame {
+	} else if b, frame := m.withDefaults(r).Buffer, r.limits().Frame; b < 2*m.growth()*frame {
 		bad("buffer", "%d bytes cannot hold two copies of frames of %d bytes; want at least %d", b, frame, 2*m.growth()*frame)
 	}
 	if m.Backoff.Min < 0 || m.Backoff.Max < 0 || m.Backoff.Max > 0 && m.Backoff.Min > m.Backoff.Max {
@@ -158,7 +158,7 @@ func (m MirrorConfig) withDefaults(r *Route) MirrorConfig {
 	if m.Codec == nil {
 		m.Codec = r.Codec
 	}
-	def(&m.Buffer, max(4<<20, 2*m.growth()*r.Limits.withDefaults().Frame))
+	def(&m.Buffer, max(4<<20, 2*m.growth()*r.limits().Frame))
 	return m.withReach()
 }
 

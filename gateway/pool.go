@@ -20,7 +20,7 @@ type pool struct {
 	n       int     // of the route's pools
 	owns    []*owns // of the upstreams
 	inns    atomic.Uint32
-	ordered bool
+	steady  bool // the order of a client's requests means something
 
 	mu    sync.Mutex
 	ready []*Backend
@@ -92,7 +92,7 @@ func (p *pool) acquire(s *Session, alone bool, home *Backend) (b *Backend, down 
 			home.taken++
 			return home, false
 		}
-	} else if p.ordered || p.queue.first == nil {
+	} else if p.steady || p.queue.first == nil {
 		if b := p.choose(s); b != nil {
 			b.taken++
 			return b, false
@@ -318,7 +318,7 @@ func (p *pool) remove(b *Backend) (alone bool) {
 
 // evict finds other places for those who wait for b only. Their requests there have failed by the time that they look.
 func (p *pool) evict(b *Backend) (woken []*Session) {
-	if !p.ordered {
+	if !p.steady {
 		return nil
 	}
 	for s := p.queue.first; s != nil; s = s.seat.next {

@@ -64,6 +64,9 @@ func (s *Session) police(m *protocol.Message) *protocol.Notice {
 	case ref.Observed:
 		s.route.wouldRefuse(s, ref)
 		return nil
+	case ref.Tolerated:
+		s.route.tolerated(s, ref)
+		return nil
 	}
 	n := s.notice(ref.Class, ref.Cause)
 	n.Reasons = ref.Reasons

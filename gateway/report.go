@@ -65,6 +65,18 @@ func (r *route) wouldRefuse(s *Session, ref *protocol.Refusal) {
 		"want": first.Want, "got": first.Got}).Info("would be refused")
 }
 
+// tolerated counts what is let through though it is not as it should be, and logs the first of a client.
+func (r *route) tolerated(s *Session, ref *protocol.Refusal) {
+	r.counters.warned.Add(uint64(len(ref.Reasons)))
+	if r.logger == nil || len(ref.Reasons) == 0 || s.warned {
+		return
+	}
+	s.warned = true
+	first := &ref.Reasons[0]
+	r.logger.WithFields(logrus.Fields{"peer": s.peer, "path": first.Path, "rule": first.Rule, "want": first.Want, "got": first.Got}).
+		Warn("tolerated; further ones of this client are counted only")
+}
+
 // passed logs a request that was verified and passed on: its size and kind, no value.
 func (r *route) passed(s *Session, m *protocol.Message) {
 	if r.logger != nil {

@@ -22,6 +22,7 @@ type route struct {
 	mode        protocol.Mode
 	codec       protocol.Codec
 	batching    protocol.Batching    // nil: there are no batches
+	enveloping  protocol.Enveloping  // nil: a batch is its members, and no more
 	carrying    protocol.Carrying    // nil: nothing is carried
 	keyed       protocol.Keyed       // nil: every backend can answer everything
 	merging     protocol.Merging     // nil: reads have nothing to do with one another
@@ -34,6 +35,7 @@ type route struct {
 	masking     protocol.Masking     // nil: nothing must be masked
 	splitter    splitter.Splitter    // nil: there are no batches
 	ordered     bool                 // a client pairs answers by order
+	steady      bool                 // the order of a client's requests means something
 	closing     bool                 // a wait notice ends the exchange for its client, who asks again
 	joins       bool                 // a client that repeats an open request means the same one
 	keep        bool                 // the body of a request is needed again: for notices, or to hold its answer against
@@ -68,11 +70,12 @@ type worker struct {
 }
 
 func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
-	r := &route{conf: conf, limits: conf.Limits.withDefaults(), timeouts: conf.Timeouts.withDefaults(), wait: conf.Wait, mode: conf.mode(),
+	r := &route{conf: conf, limits: conf.limits(), timeouts: conf.timeouts(), wait: conf.Wait, mode: conf.mode(),
 		codec: conf.Codec, splitter: splitter.New(conf.Codec)}
 	def(&r.conf.RetryAfter, time.Second)
 	def(&r.wait.Keep, time.Minute)
 	r.batching, _ = r.codec.(protocol.Batching)
+	r.enveloping, _ = r.codec.(protocol.Enveloping)
 	if conf.carries() {
 		r.carrying, _ = r.codec.(protocol.Carrying)
 	}
@@ -91,7 +94,8 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 	r.closing = r.wait.On && traits.Wait == protocol.Closing
 	r.merging, _ = r.codec.(protocol.Merging)
 	r.matching, _ = r.codec.(protocol.Matching)
-	r.ordered, r.keep = traits.Ordered, traits.Echo || traits.Joins || r.closing || r.repeating != nil
+	r.ordered, r.steady = traits.Ordered, traits.Ordered || traits.Steady
+	r.keep = traits.Echo || traits.Joins || r.closing || r.repeating != nil
 	for i := range conf.Backends {
 		b := conf.Backends[i].withDefaults(&conf)
 		r.keep = r.keep || b.dispatches()
@@ -106,7 +110,7 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 	}
 	for i, b := range conf.Backends {
 		if i == 0 || conf.Balance == ByKey {
-			r.pools = append(r.pools, &pool{balance: conf.Balance, n: i, ordered: r.ordered})
+			r.pools = append(r.pools, &pool{balance: conf.Balance, n: i, steady: r.steady})
 		}
 		p := r.pools[len(r.pools)-1]
 		p.up++
@@ -160,7 +164,7 @@ func (r *route) admit(conn net.Conn) {
 		return
 	}
 	s.state = sessionMachine.step(greeting, admit)
-	if r.ordered {
+	if r.steady {
 		s.homes = make([]*Backend, len(r.pools))
 	}
 	var own *tunnel.Owner
@@ -249,7 +253,12 @@ func sayNotice(codec protocol.Codec, dst []byte, m *protocol.Message, n *protoco
 func (r *route) batch(g *gather) ([]byte, error) {
 	frame := r.codec.OpenFrame(nil, g.head)
 	before := len(frame)
-	frame, err := g.AppendTo(frame, r.batching)
+	var err error
+	if r.enveloping != nil {
+		frame, err = r.enveloping.AppendAnswers(frame, g.head, g.Answers())
+	} else {
+		frame, err = g.AppendTo(frame, r.batching)
+	}
 	if err != nil || len(frame) == before {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/protocol"
-	"github.com/sallyport/sallyport/splitter"
 	"github.com/sallyport/sallyport/tunnel"
 )
 
@@ -39,6 +38,7 @@ type Session struct {
 	off     bool // the client has said that it leaves: what still comes is not looked at
 	said    bool // something was put for the client in this call
 	over    bool // the desk was found closed: what is left of this call is to leave
+	warned  bool // that something was tolerated was logged
 	judging bool // a request was received, and is neither refused nor passed on
 
 	desk desk // guarded by vc
@@ -185,64 +185,14 @@ func (s *Session) frame(own *tunnel.Owner, frame []byte) bool {
 		return s.reply(own, m)
 	case protocol.Request, protocol.OneWay:
 		return s.request(own, m, nil)
+	case protocol.Response:
+		if s.route.codec.Traits().Acks {
+			s.route.counters.unasked.Add(1)
+			s.memo = m.Memo
+			return true
+		}
 	}
 	return s.malformed(m, errNoRequest, nil)
-}
-
-// batch handles the members of a client's batch, each as a request of its own.
-func (s *Session) batch(own *tunnel.Owner, m *protocol.Message) bool {
-	parts, err := s.route.splitter.Split(m, s.w.parts)
-	s.w.parts = parts
-	if err != nil {
-		return s.malformed(m, err, nil)
-	}
-	g, from := s.held.gather, int(s.held.member)
-	if g == nil {
-		g = &gather{Gather: *splitter.NewGather(s.route.limits.Gather), head: append([]byte(nil), m.Head...)}
-		s.route.counters.batches.Add(uint64(len(parts)))
-	}
-	for i := from; i < len(parts); i++ {
-		part, ok := &parts[i], false
-		switch {
-		case part.Err != nil:
-			ok = s.malformed(&part.Message, part.Err, g)
-		case part.Kind != protocol.Request && part.Kind != protocol.OneWay:
-			ok = s.malformed(&part.Message, errNoRequest, g) // rules judge requests, and nothing else
-		default:
-			ok = s.request(own, &part.Message, g)
-		}
-		if !ok {
-			s.held.member, s.held.gather = int32(i), g
-			return false
-		}
-	}
-	return s.seal(g)
-}
-
-// seal ends the taking apart of a batch. Its answer may be complete by then.
-func (s *Session) seal(g *gather) bool {
-	h := s.vc.Lock()
-	defer h.Unlock()
-	g.Seal()
-	if !g.Complete() {
-		return true
-	}
-	if g.division != nil {
-		s.said = true
-		s.join(h, g.division)
-		s.over = s.desk.closed
-		return true
-	}
-	frame, err := s.route.batch(g)
-	if err != nil || len(frame) == 0 {
-		return true // no member hears an answer
-	}
-	s.said = true
-	if err := s.desk.say(h, s, frame); err != nil {
-		s.fail(h, err)
-	}
-	s.over = s.desk.closed
-	return true
 }
 
 // request handles one request: m, of which the answer goes to the batch g if that is not nil.

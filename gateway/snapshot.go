@@ -41,7 +41,7 @@ type Counters struct {
 	Doubled uint64 `json:"doubled"` // second answers, dropped
 	Unknown uint64 `json:"unknown"` // answers to nothing that was asked, dropped
 	Misfits uint64 `json:"misfits"` // answers that did not fit the request that they named; each cost a connection
-	Unasked uint64 `json:"unasked"` // what a backend sent without having been asked, dropped
+	Unasked uint64 `json:"unasked"` // what a backend sent without having been asked, and what a client has answered, dropped
 	Pushed  uint64 `json:"pushed"`  // the same, for the client whose own the connection is
 
 	Malformed     uint64 `json:"malformed"`      // frames that were no message, in step
@@ -49,7 +49,7 @@ type Counters struct {
 	WrongProtocol uint64 `json:"wrong_protocol"` // of these, the ones that spoke a foreign protocol
 	Truncated     uint64 `json:"truncated"`      // connections that ended inside a frame
 	Observed      uint64 `json:"observed"`       // violations of rules in mode observe
-	Warned        uint64 `json:"warned"`         // violations of rules in mode warn
+	Warned        uint64 `json:"warned"`         // violations of rules in mode warn, and deviations that are tolerated
 
 	Limits map[string]uint64 `json:"limits"` // how often each limit was hit
 }

@@ -16,19 +16,20 @@ import (
 
 // upstream is one configured backend: it keeps the connections to it open.
 type upstream struct {
-	route    *route
-	pool     *pool
-	conf     BackendConfig
-	codec    protocol.Codec
-	rewriter protocol.Rewriter // nil: it is none
-	batching protocol.Batching // nil: it is none
-	splitter splitter.Splitter // nil: there are no batches
-	carrying protocol.Carrying // nil: nothing is carried
-	merging  protocol.Merging  // nil: reads have nothing to do with one another
-	breaker  breaker
-	links    []*machine // one for each connection, over all its generations
-	owns     owns
-	apart    apart
+	route      *route
+	pool       *pool
+	conf       BackendConfig
+	codec      protocol.Codec
+	rewriter   protocol.Rewriter   // nil: it is none
+	batching   protocol.Batching   // nil: it is none
+	enveloping protocol.Enveloping // nil: a batch is its members, and no more
+	splitter   splitter.Splitter   // nil: there are no batches
+	carrying   protocol.Carrying   // nil: nothing is carried
+	merging    protocol.Merging    // nil: reads have nothing to do with one another
+	breaker    breaker
+	links      []*machine // one for each connection, over all its generations
+	owns       owns
+	apart      apart
 
 	reversals *reversals // nil: nothing is taken back
 	citations *citations // nil: no request names another, or by numbers that the backend knows
@@ -41,6 +42,7 @@ func newUpstream(r *route, p *pool, conf BackendConfig) *upstream {
 	u := &upstream{route: r, pool: p, conf: conf, codec: conf.Codec, splitter: splitter.New(conf.Codec)}
 	u.rewriter, _ = u.codec.(protocol.Rewriter)
 	u.batching, _ = u.codec.(protocol.Batching)
+	u.enveloping, _ = u.codec.(protocol.Enveloping)
 	u.merging, _ = u.codec.(protocol.Merging)
 	if r.carrying != nil {
 		u.carrying = u.codec.(protocol.Carrying) // Check has seen to it

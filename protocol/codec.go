@@ -1,5 +1,7 @@
 package protocol
 
+import "time"
+
 // Codec is one application protocol in one dialect and framing. It is immutable
 // after construction and safe for concurrent use.
 //
@@ -67,6 +69,10 @@ type Traits struct {
 	// Connections and Window are how many connections a backend can be expected to take, and how many frames on one before
 	// it has answered, if the configuration does not say. 0: nothing is known.
 	Connections, Window int
+	// Frame is the greatest frame in bytes, and FrameTime how long one may take to come, if the configuration does not say. 0:
+	// the usual.
+	Frame     int
+	FrameTime time.Duration
 	// InFlight is how many requests one connection to a backend can be expected to take before the first of them is answered,
 	// if the configuration does not say. 0: nothing is known.
 	InFlight int
@@ -86,6 +92,8 @@ type Traits struct {
 	// Echo is true if AppendNotice gives back more of the request than its ID, so that the
 	// request's body must be kept as long as a notice may still be needed.
 	Echo bool
+	// Acks is true if clients may answer results. It is no request, and not answered.
+	Acks bool
 	// Joins is true if a client that repeats an open request, under the same ID, means the same one: it is answered once.
 	// If another one comes under that ID the client has given the first up. Otherwise both are Duplicate.
 	Joins bool

@@ -37,8 +37,8 @@ var (
 // Traits tells that results are matched by key, or by a control id of the gateway's own; that the order of what a client sends
 // means something; and that a backend is expected to take one message at a time, as MLLP has it.
 func (c *Codec) Traits() protocol.Traits {
-	t := protocol.Traits{Name: "hl7", Modes: []protocol.Mode{protocol.Key, protocol.Rewrite}, Tickets: tickets, InFlight: 1, Steady: true,
-		Batches: true, Wait: protocol.NoWait, Echo: true}
+	t := protocol.Traits{Name: "hl7", Modes: []protocol.Mode{protocol.Key, protocol.Rewrite}, Tickets: tickets, Frame: c.mllp.max, FrameTime: 30 * time.Second,
+		InFlight: 1, Steady: true, Batches: true, Wait: protocol.NoWait, Echo: true, Acks: true}
 	for class := range t.Says {
 		t.Says[class] = protocol.Class(class) != protocol.Accepted
 	}
