@@ -265,7 +265,10 @@ func (b *Backend) result(m *protocol.Message) error {
 	out := r.open(b.out[:0], x)
 	err := b.matcher.verdict
 	if err == nil {
-		out, err = r.codec.AppendWithID(out, m, x.id)
+		start := len(out)
+		if out, err = r.codec.AppendWithID(out, m, x.id); err == nil && final && !m.Failed {
+			r.kept.note(x, out[start:], b.own.Now())
+		}
 	}
 	if err == nil {
 		out, err = r.close(out, x)

@@ -56,6 +56,8 @@ type Route struct {
 	Limits   Limits
 	Timeouts Timeouts
 	Wait     WaitConfig
+	// Keep has answers kept for requests that come again. It needs a codec that can tell them.
+	Keep KeepConfig
 	// RetryAfter is what a Later tells the client, 1 s by default.
 	RetryAfter time.Duration
 	// Mirrors get copies of the requests that are forwarded.
@@ -241,6 +243,12 @@ func (r *Route) checkExchange(bad func(field, format string, args ...any)) {
 			bad("wait", "clients of %s pair answers by order: an interim wait notice would be taken for one", traits.Name)
 		}
 	}
+	if _, ok := r.Codec.(protocol.Repeating); r.Keep != (KeepConfig{}) && !ok {
+		bad("keep", "%s has no requests that could be told to be the same", traits.Name)
+	}
+	if r.Keep != (KeepConfig{}) && r.Keep.For == 0 {
+		bad("keep.for", "must be said: how long an answer is kept for who sends the request again")
+	}
 	l := r.limits()
 	if l.Inline > l.Frame {
 		bad("limits.inline", "%d bytes are more than a frame of at most %d has (limits.frame)", l.Inline, l.Frame)
@@ -274,6 +282,9 @@ func (r *Route) checkBounds(bad func(field, format string, args ...any)) {
 		if limit.v < 0 {
 			bad("limits."+limit.field, "must not be negative")
 		}
+	}
+	if r.Keep.For < 0 || r.Keep.Most < 0 || r.Keep.Bytes < 0 {
+		bad("keep", "must not be negative")
 	}
 	for _, timeout := range []struct {
 		field string

@@ -237,6 +237,47 @@ func TestARepeatedMessageIsForwardedOnce(t *testing.T) {
 	})
 }
 
+// What was answered a while ago is answered again, on any connection, and not forwarded, as long as the answer is kept. Who has
+// heard of an error may try again.
+func TestAnAnswerIsKeptForARepeat(t *testing.T) {
+	keep := func(r *Route) { r.Keep = KeepConfig{For: time.Minute, Most: 3, Bytes: 4 << 10} }
+	inHospital(t, `{}`, keep, func(w *world) {
+		host, a := w.backend(), w.client()
+		ask := func(id, nonce, code string) {
+			t.Helper()
+			a.block(admission("LAB", id, nonce))
+			host.is(admission("LAB", id, nonce))
+			host.block(acknowledgement("LAB", code, id, nonce))
+			a.is(acknowledgement("LAB", code, id, nonce))
+		}
+		ask("1", "a", "AA")
+		b := w.client()
+		b.block(admission("LAB", "1", "a"))
+		b.is(acknowledgement("LAB", "AA", "1", "a"))
+		b.block(admission("LAB", "1", "b"))
+		if got := b.blocked(); hl7Field(got, "MSA", 1) != "AE" || !strings.Contains(got, "|205^") {
+			t.Errorf("another message under the id: got %q, want AE with 205", got)
+		}
+		b.block(batchOf("B", admission("LAB", "1", "a"), admission("LAB", "1", "c")))
+		if got := b.blocked(); !strings.Contains(got, acknowledgement("LAB", "AA", "1", "a")) || !strings.Contains(got, "MSA|AE|1|") {
+			t.Errorf("in a batch: got %q", got)
+		}
+		host.silent()
+		ask("2", "a", "AE")
+		ask("2", "a", "AA")
+		ask("3", "a", "AA")
+		ask("4", "a", "AA")
+		ask("1", "b", "AA") // there was room for three
+		time.Sleep(time.Minute + time.Second)
+		ask("4", "b", "AA")
+		ask("5", strings.Repeat("x", 5<<10), "AA")
+		ask("5", strings.Repeat("x", 5<<10), "AA") // it was too long to be kept
+		if n := w.counters(); n.Joined != 2 || n.Notices["duplicate"] != 2 {
+			t.Errorf("joined %d, duplicate %d; want 2 and 2", n.Joined, n.Notices["duplicate"])
+		}
+	})
+}
+
 // B15: what a backend sends unasked is nobody's: a message of its own, an acknowledgement of nothing, and one of acceptance
 // where none was asked for.
 func TestFaultB15WhatAHospitalSystemSendsUnasked(t *testing.T) {

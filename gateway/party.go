@@ -143,6 +143,9 @@ func (b *Backend) answerAll(x *exchange, m *protocol.Message) {
 			out, err = r.merging.AppendSlice(out, m, p.whole, one.what, one.x.id)
 		}
 		if err == nil {
+			if !m.Failed && !one.x.joined {
+				r.kept.note(one.x, out[start:], b.own.Now())
+			}
 			if r.results {
 				b.copyBody(one.x, m, out[start:])
 			}

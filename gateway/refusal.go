@@ -140,9 +140,7 @@ func (s *Session) sayInBatch(m *protocol.Message, g *gather, n *protocol.Notice)
 	if err != nil || len(body) == 0 {
 		return
 	}
-	h := s.vc.Lock()
-	defer h.Unlock()
-	g.Force(g.Slot(), body)
+	s.placeInBatch(g, body)
 }
 
 // strike counts a refusal that the client could have avoided. After too many in a row

@@ -31,6 +31,7 @@ type route struct {
 	remembering protocol.Remembering // nil: it does not matter what was refused
 	repeating   protocol.Repeating   // nil: a request that comes twice is not told from another
 	register    *register            // of keys, if clients repeat
+	kept        *kept                // answers, for repeats; nil: none
 	tells       bool                 // a repeat hears that the request is in process, and not its answer
 	masking     protocol.Masking     // nil: nothing must be masked
 	splitter    splitter.Splitter    // nil: there are no batches
@@ -88,6 +89,7 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 	if r.repeating, _ = r.codec.(protocol.Repeating); r.repeating != nil && r.mode == protocol.Key {
 		r.register = newRegister()
 	}
+	r.kept = newKept(conf.Keep, r.repeating)
 	r.tells = r.repeating != nil && !r.repeating.Waits()
 	traits := r.codec.Traits()
 	r.joins = traits.Joins

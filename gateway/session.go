@@ -206,7 +206,14 @@ func (s *Session) request(own *tunnel.Owner, m *protocol.Message, g *gather) boo
 		if done, ok := s.repeats(m); done {
 			return ok
 		}
+		done, ok, n := s.answersAgain(own, m, g)
+		if done {
+			return ok
+		}
 		s.judging = true
+		if n != nil {
+			return s.refuse(m, g, n)
+		}
 		if n := s.judge(m); n != nil {
 			return s.refuse(m, g, n)
 		}

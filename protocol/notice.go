@@ -67,6 +67,8 @@ const (
 	Forbidden
 	// StillOpen: the same ID is in flight. Duplicate.
 	StillOpen
+	// AnsweredBefore: another request under the same ID was answered a while ago. Duplicate.
+	AnsweredBefore
 	// Busy: a limit on requests in flight is reached. Later.
 	Busy
 	// QueueTimeout: the backend had no room in time. Later.
@@ -85,7 +87,7 @@ const (
 	InProcess
 )
 
-var causeNames = [...]string{"none", "bad-syntax", "bad-shape", "bad-name", "bad-content", "too-large", "forbidden", "still-open",
+var causeNames = [...]string{"none", "bad-syntax", "bad-shape", "bad-name", "bad-content", "too-large", "forbidden", "still-open", "answered-before",
 	"busy", "queue-timeout", "backend-down", "draining", "answer-timeout", "backend-lost", "bad-answer", "in-process"}
 
 // String returns the cause's name in a log or a metric.
@@ -105,21 +107,22 @@ func (c Cause) Text() string {
 }
 
 var causeTexts = [...]string{
-	BadSyntax:     "the message cannot be parsed",
-	BadShape:      "this is not a valid request",
-	BadName:       "there is no such operation here",
-	BadContent:    "the request does not meet the rules",
-	TooLarge:      "the message exceeds a limit",
-	Forbidden:     "this is not allowed",
-	StillOpen:     "a request with this id is still open",
-	Busy:          "too many requests are in flight, send it again later",
-	QueueTimeout:  "the backend had no room in time, send it again later",
-	BackendDown:   "the backend is not available, send it again later",
-	Draining:      "the service is shutting down, send it again later",
-	AnswerTimeout: "the backend did not answer in time",
-	BackendLost:   "the connection to the backend was lost",
-	BadAnswer:     "the backend's answer could not be used",
-	InProcess:     "processing",
+	BadSyntax:      "the message cannot be parsed",
+	BadShape:       "this is not a valid request",
+	BadName:        "there is no such operation here",
+	BadContent:     "the request does not meet the rules",
+	TooLarge:       "the message exceeds a limit",
+	Forbidden:      "this is not allowed",
+	StillOpen:      "a request with this id is still open",
+	AnsweredBefore: "another request with this id was answered already",
+	Busy:           "too many requests are in flight, send it again later",
+	QueueTimeout:   "the backend had no room in time, send it again later",
+	BackendDown:    "the backend is not available, send it again later",
+	Draining:       "the service is shutting down, send it again later",
+	AnswerTimeout:  "the backend did not answer in time",
+	BackendLost:    "the connection to the backend was lost",
+	BadAnswer:      "the backend's answer could not be used",
+	InProcess:      "processing",
 }
 
 // Reason is one thing that is wrong with a message. Its texts come from the

@@ -71,6 +71,7 @@ func (l *loader) route(p path) gateway.Route {
 			Answer: time.Duration(s.Timeouts.Answer), Connect: time.Duration(s.Timeouts.Connect), Linger: time.Duration(s.Timeouts.Linger),
 		},
 		Wait:       gateway.WaitConfig{On: s.Wait.on, After: time.Duration(s.Wait.After), Keep: time.Duration(s.Wait.Keep)},
+		Keep:       gateway.KeepConfig{For: time.Duration(s.Keep.For), Most: int(s.Keep.Most), Bytes: int(s.Keep.Bytes)},
 		RetryAfter: time.Duration(s.RetryAfter),
 	}
 	if mode, ok := protocol.ParseMode(s.Mode); ok {

@@ -39,14 +39,21 @@ type routeShape struct {
 	Timeouts   timeoutsShape  `json:"timeouts" doc:"How long the route waits."`
 	Validate   []ruleShape    `json:"validate" doc:"What a request must meet, beside being a message of the protocol."`
 	Wait       waitShape      `json:"wait" doc:"When a client hears that its request was accepted and is being processed. Left out: never."`
+	Keep       keepShape      `json:"keep" doc:"Has answers kept for clients that send a request again which was answered, in protocols in which that can be told: the repeat is answered, and not forwarded. Left out: none is."`
 	RetryAfter timeout        `json:"retry_after" default:"1s" doc:"What a client is told that is to come again later."`
 	Backend    backendShape   `json:"backend" doc:"The system behind the route, if it is one."`
 	Backends   []backendShape `json:"backends" doc:"The systems behind the route, which do the same work."`
 	Mirror     []mirrorShape  `json:"mirror" doc:"Further targets, which get a copy of each request that is forwarded: shadow backends and audit logs."`
 }
 
+type keepShape struct {
+	For   timeout `json:"for" need:"true" doc:"How long."`
+	Most  count   `json:"most" default:"10000" doc:"How many answers; the oldest make room."`
+	Bytes size    `json:"bytes" default:"64MiB" doc:"Bytes of requests and answers; the oldest make room."`
+}
+
 type limitsShape struct {
-	Frame              size  `json:"frame" default:"1MiB" doc:"Bytes of one message."`
+	Frame              size  `json:"frame" doc:"Bytes of one message. Default: what the protocol is known for, or 1MiB."`
 	Inline             size  `json:"inline" doc:"Bytes of one message that are held, in a protocol whose messages say their length in front. Of a longer one only the beginning is looked at, and the rest is carried as it comes. Default: every message is held whole."`
 	Carry              size  `json:"carry" default:"4GiB" doc:"Bytes of one message that are carried."`
 	Depth              count `json:"depth" default:"64" doc:"Nesting in one message."`
@@ -62,7 +69,7 @@ type limitsShape struct {
 }
 
 type timeoutsShape struct {
-	Frame   timeout  `json:"frame" default:"10s" doc:"To receive one message, first byte to last."`
+	Frame   timeout  `json:"frame" doc:"To receive one message, first byte to last. Default: what the protocol is known for, or 10s."`
 	Body    timeout  `json:"body" default:"10m" doc:"To carry what is longer than limits.inline. It ends before if nothing of it moves for timeouts.frame."`
 	Idle    patience `json:"idle" default:"10m" doc:"Without traffic and without an open request, after which a client is closed; or never."`
 	Queue   timeout  `json:"queue" default:"5s" doc:"For a request to find room towards the backend."`
@@ -77,7 +84,7 @@ type backendShape struct {
 	Protocol    framingShape `json:"protocol" doc:"Where the backend's framing differs from that of the clients."`
 	Connections count        `json:"connections" default:"2" doc:"Connections that are kept open."`
 	Own         count        `json:"own" default:"64" doc:"Connections beside these that clients can have to themselves, for requests that change a connection or hold it up."`
-	InFlight    count        `json:"in_flight" default:"64" doc:"Open requests on one connection."`
+	InFlight    count        `json:"in_flight" doc:"Open requests on one connection. Default: what the protocol is known for, or 64."`
 	Window      count        `json:"window" doc:"Messages without an answer on one connection; what is admitted beyond that waits, in order. Default: what the protocol is known for, or all of in_flight."`
 	Gap         duration     `json:"gap" default:"0" doc:"The least pause between two messages: after an answer, and after one that was sent."`
 	Settle      duration     `json:"settle" default:"0" doc:"The pause after a connection was made."`

@@ -16,7 +16,7 @@ var causes = [protocol.NumClasses][]protocol.Cause{
 	protocol.Fix:       {protocol.NoCause, protocol.BadSyntax, protocol.BadShape, protocol.BadName, protocol.BadContent, protocol.TooLarge},
 	protocol.Later:     {protocol.NoCause, protocol.Busy, protocol.QueueTimeout, protocol.BackendDown, protocol.Draining},
 	protocol.Denied:    {protocol.NoCause, protocol.Forbidden},
-	protocol.Duplicate: {protocol.NoCause, protocol.StillOpen},
+	protocol.Duplicate: {protocol.NoCause, protocol.StillOpen, protocol.AnsweredBefore},
 	protocol.Failed:    {protocol.NoCause, protocol.AnswerTimeout, protocol.BackendLost, protocol.BadAnswer},
 	protocol.Accepted:  {protocol.NoCause, protocol.InProcess},
 }
