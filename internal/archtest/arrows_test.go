@@ -23,6 +23,7 @@ var layers = []layer{
 	{packages: "protocol/frame", ours: []string{"protocol"}, silent: true},
 	{packages: "protocol/protocoltest", ours: []string{"protocol"}, silent: true},
 	{packages: "protocol/hl7/er7", ours: []string{"protocol"}, silent: true},
+	{packages: "protocol/hl7/profile", ours: []string{"protocol", "protocol/hl7/er7"}, silent: true},
 	{packages: "protocol/hl7", ours: []string{"protocol", "protocol/frame", "protocol/hl7/er7", "protocol/hl7/profile"}, silent: true},
 	{packages: "protocol/iso8583/dialect", silent: true},
 	{packages: "protocol/iso8583", ours: []string{"protocol", "protocol/frame", "protocol/iso8583/dialect"}, silent: true},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/codecs"
 	"github.com/sallyport/sallyport/protocol/frame"
+	"github.com/sallyport/sallyport/protocol/hl7/profile"
 	"github.com/sallyport/sallyport/protocol/iso8583/dialect"
 )
 
@@ -84,6 +85,14 @@ func (g *generator) of(t reflect.Type) object {
 		return g.define("dialect_field", func() object {
 			return object{"anyOf": []any{object{"type": "string", "enum": []any{"none"}}, g.fields(t)}}
 		})
+	case reflect.TypeFor[profile.Ref]():
+		return object{"anyOf": []any{object{"type": "string", "minLength": 1}, g.of(reflect.TypeFor[profile.Declaration]())}}
+	case reflect.TypeFor[profile.Element]():
+		return g.define("profile_element", func() object {
+			return object{"anyOf": []any{object{"type": "string", "minLength": 3}, g.fields(t)}}
+		})
+	case reflect.TypeFor[profile.Many]():
+		return object{"anyOf": []any{object{"type": "integer", "minimum": 1}, object{"type": "string", "enum": []any{"*"}}}}
 	case reflect.TypeFor[routeShape]():
 		return g.define("route", g.route)
 	case reflect.TypeFor[waitShape]():

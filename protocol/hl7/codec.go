@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/hl7/profile"
 )
 
 // Codec is HL7 v2 over MLLP. It is immutable but for the count of its own messages, and safe for concurrent use.
@@ -18,6 +19,8 @@ type Codec struct {
 	strict       bool // an answer must name the sender of what it answers
 	batch        Batch
 	rules        rules
+	profiles     []*profile.Profile
+	refuses      bool   // what no profile is about
 	prefix       string // of the codec's own control ids
 	own          atomic.Uint64
 	now          func() time.Time

@@ -304,7 +304,7 @@ func (c *Codec) checkSegments(m *protocol.Message, d *er7.Delims, f *faults) {
 		case len(body) < 3 || !isCode(body[:3]) || len(body) > 3 && body[3] != d.Field:
 			f.add("", s.Off, "segment", "the name of a segment, of three capitals or digits", "something else")
 		case er7.IsHeader(body[:3]):
-			f.add(string(body[:3]), s.Off, "cardinality", "one message in a frame", "another header; the option batch.headerless takes such a frame for a batch")
+			f.add(string(body[:3])+"[2]", s.Off, "cardinality", "one message in a frame", "another header; the option batch.headerless takes such a frame for a batch")
 		}
 		if len(f.reasons) == mostFaults {
 			return

@@ -2,6 +2,7 @@ package hl7
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/frame"
@@ -15,6 +16,9 @@ func (c *Codec) Getter(path string) (protocol.Getter, error) {
 	p, err := er7.ParsePath(path)
 	if err != nil {
 		return nil, err
+	}
+	if p.Segment == "MSH" && p.Occurrence > 1 {
+		return nil, fmt.Errorf("%q: a message has one MSH", path)
 	}
 	return func(m *protocol.Message) (protocol.Value, bool) {
 		if len(m.Spans) <= firstSegment {

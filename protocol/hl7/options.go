@@ -10,19 +10,22 @@ import (
 
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/hl7/er7"
+	"github.com/sallyport/sallyport/protocol/hl7/profile"
 )
 
 // Options say how the systems of a route speak.
 type Options struct {
-	Tolerate []string          `json:"tolerate" doc:"Deviations that are taken for what was meant; each is counted and logged. blanks: blanks and line ends between frames. no-start: no 0B. bare-end: 1C without 0D. lines: segments that end with LF or CRLF, empty ones, a byte order mark; they are forwarded with CR. keep-alive: 1C 0B between frames. all: all of them."`
-	Release  int               `json:"release" doc:"The release of MLLP: 1, which is the default. 2, in which each block is acknowledged when it is in safe storage, needs the journal."`
-	Accept   string            `json:"accept" enum:"forward|promise" doc:"Who acknowledges acceptance (CA) where MSH-15 asks for it: forward, which is the default, the backend. promise, that sallyport does so itself and keeps the message until the backend has it, needs the journal."`
-	Codes    map[string]string `json:"codes" doc:"Replaces acknowledgement codes: AE or AR, or for original and enhanced mode 'AR/CE'; an empty text says nothing. A key is a class of notice ('later') or, before it, a cause ('busy'), or, before both, a place that is wrong ('PID-3'); 'header' is a type, processing id or version that is refused."`
-	Answers  string            `json:"answers" enum:"id|sender" doc:"What an acknowledgement must name: id, which is the default, the control id; sender, in MSH-5 and MSH-6 the sender too, byte for byte."`
-	Versions []string          `json:"versions" doc:"The versions that messages may have. The default is 2.1 to 2.8.2."`
-	Segments int               `json:"segments" doc:"The greatest number of segments in a frame; 20000."`
-	Batch    Batch             `json:"batch" doc:"Frames with several messages."`
-	Rules    Rules             `json:"rules" doc:"What the messages of clients must meet beside being whole."`
+	Tolerate   []string          `json:"tolerate" doc:"Deviations that are taken for what was meant; each is counted and logged. blanks: blanks and line ends between frames. no-start: no 0B. bare-end: 1C without 0D. lines: segments that end with LF or CRLF, empty ones, a byte order mark; they are forwarded with CR. keep-alive: 1C 0B between frames. all: all of them."`
+	Release    int               `json:"release" doc:"The release of MLLP: 1, which is the default. 2, in which each block is acknowledged when it is in safe storage, needs the journal."`
+	Accept     string            `json:"accept" enum:"forward|promise" doc:"Who acknowledges acceptance (CA) where MSH-15 asks for it: forward, which is the default, the backend. promise, that sallyport does so itself and keeps the message until the backend has it, needs the journal."`
+	Codes      map[string]string `json:"codes" doc:"Replaces acknowledgement codes: AE or AR, or for original and enhanced mode 'AR/CE'; an empty text says nothing. A key is a class of notice ('later') or, before it, a cause ('busy'), or, before both, a place that is wrong ('PID-3'); 'header' is a type, processing id or version that is refused."`
+	Answers    string            `json:"answers" enum:"id|sender" doc:"What an acknowledgement must name: id, which is the default, the control id; sender, in MSH-5 and MSH-6 the sender too, byte for byte."`
+	Versions   []string          `json:"versions" doc:"The versions that messages may have. The default is 2.1 to 2.8.2."`
+	Segments   int               `json:"segments" doc:"The greatest number of segments in a frame; 20000."`
+	Batch      Batch             `json:"batch" doc:"Frames with several messages."`
+	Profiles   []profile.Ref     `json:"profiles" doc:"What messages look like: declarations, each in place or in a file. A message is held against the first that is about its type and version."`
+	Unprofiled string            `json:"unprofiled" enum:"pass|refuse" doc:"What becomes of a message that no profile is about: pass, which is the default, or refuse."`
+	Rules      Rules             `json:"rules" doc:"What the messages of clients must meet beside being whole."`
 }
 
 // versions are the published ones.
@@ -70,6 +73,7 @@ func New(o Options, limits protocol.Limits) (*Codec, error) {
 	}
 	c.setCodes(m, o.Codes)
 	c.setRules(m, &o.Rules)
+	c.setProfiles(m, &o)
 	if err := errors.Join(m.errs...); err != nil {
 		return nil, err
 	}
@@ -128,4 +132,20 @@ func (m *mistakes) path(path, text string) (er7.Path, bool) {
 		m.bad(path, "%w", err)
 	}
 	return p, err == nil
+}
+
+func (c *Codec) setProfiles(m *mistakes, o *Options) {
+	oneOf(m, "unprofiled", o.Unprofiled, "pass", "refuse")
+	c.refuses = o.Unprofiled == "refuse"
+	if c.refuses && len(o.Profiles) == 0 {
+		m.bad("unprofiled", "there are no profiles: nothing would pass")
+	}
+	for i, ref := range o.Profiles {
+		p, err := ref.Resolve()
+		if err != nil {
+			m.bad(fmt.Sprintf("profiles[%d]", i), "%w", err)
+			continue
+		}
+		c.profiles = append(c.profiles, p)
+	}
 }

@@ -71,6 +71,7 @@ func (c *Codec) Police(m *protocol.Message) *protocol.Refusal {
 	t := text(m)
 	c.present(m, &t, &f)
 	c.inspect(&t, &f)
+	c.conform(m, &t, &f)
 	if len(f.reasons) > 0 {
 		return &protocol.Refusal{Class: protocol.Fix, Cause: protocol.BadContent, Reasons: f.reasons}
 	}
@@ -135,6 +136,28 @@ func (c *Codec) present(m *protocol.Message, t *er7.Text, f *faults) {
 				f.add(p.String(), t.Segments[s].Off, "required", "this to be valued", "nothing")
 			}
 		}
+	}
+}
+
+// conform holds m against the first profile that is about it.
+func (c *Codec) conform(m *protocol.Message, t *er7.Text, f *faults) {
+	if len(c.profiles) == 0 {
+		return
+	}
+	version := versionText(m, &t.Delims)
+	for _, p := range c.profiles {
+		if !p.Matches(m.Name, version) {
+			continue
+		}
+		from := len(f.reasons)
+		f.reasons = p.AppendReasons(f.reasons, t)
+		for i := range f.reasons[from:] {
+			f.reasons[from+i].Off += f.base
+		}
+		return
+	}
+	if c.refuses {
+		f.add("MSH-9", m.Spans[messageType].Off, "message-type", "a message that a profile of this route is about", "another")
 	}
 }
 

@@ -34,9 +34,6 @@ func ParsePath(text string) (Path, error) {
 			return Path{}, fmt.Errorf("%q: everything is counted from 1", text)
 		}
 	}
-	if p.Segment == "MSH" && p.Occurrence > 1 {
-		return Path{}, fmt.Errorf("%q: a message has one MSH", text)
-	}
 	return p, nil
 }
 
