@@ -116,7 +116,7 @@ func wantedOf(accept, application ackType) wanted {
 // success and failure report whether the one and the other are told.
 func (t ackType) success() bool { return t == always || t == onSuccess }
 
-func (t ackType) failure() bool { return t == always || t == onError }
+func (t ackType) failure() bool { return t == always || t == onError || t == badType }
 
 // kind is that of a message whose sender wants w: if nothing is heard whatever happens it is one-way, and if only errors are
 // its answer may never come.

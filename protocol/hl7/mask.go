@@ -2,6 +2,7 @@ package hl7
 
 import (
 	"bytes"
+	"regexp"
 	"slices"
 
 	"github.com/sallyport/sallyport/protocol"
@@ -11,9 +12,9 @@ import (
 // shown are the fields that may be seen: who sends what to whom, and what is said about messages. Everything else is taken for
 // a patient's, in whatever segment it stands.
 var shown = map[string][]int{
-	"MSH": {1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 16, 17, 18},
-	"MSA": {1, 2, 4}, "ERR": {2, 3, 4}, "BTS": {1}, "FTS": {1},
-	"FHS": {1, 2, 3, 4, 5, 6, 7, 11, 12}, "BHS": {1, 2, 3, 4, 5, 6, 7, 11, 12},
+	"MSH": {1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 16, 18},
+	"MSA": {1, 2, 4}, "ERR": {2, 4}, "BTS": {1}, "FTS": {1},
+	"FHS": {1, 2, 3, 4, 5, 6, 11, 12}, "BHS": {1, 2, 3, 4, 5, 6, 11, 12},
 }
 
 // Shows reports whether what stands at path may be seen: routing and control, and nothing of what a message is about. An empty
@@ -33,22 +34,41 @@ func shows(segment string, field int, text []byte) bool {
 	if !slices.Contains(shown[segment], field) {
 		return false
 	}
-	if segment != "MSH" {
+	switch {
+	case segment == "MSA" && field == 1:
+		return ackOf(text) != noAck
+	case segment == "MSA" && field == 4, segment == "BTS", segment == "FTS":
+		return number.Match(text)
+	case segment == "ERR":
+		return location.Match(text)
+	case segment != "MSH":
 		return harmless(text)
 	}
 	switch field {
 	case messageType:
 		kind, _, _ := bytes.Cut(text, []byte{'^'})
 		return harmless(text) && slices.Contains(messageTypes, string(kind))
+	case dateTime, sequenceNumber:
+		return moment.Match(text)
 	case processingID:
-		return len(text) <= 3
+		return len(text) == 1 || len(text) == 3 && text[1] == '^'
 	case versionID:
-		return len(text) > 0 && text[0] == '2' && len(text) < 40
+		return versionOf(text) != 0
+	case characterSet:
+		_, known := er7.SetOf(text, '~')
+		return known
 	case acceptType, applicationType:
 		return ackTypeOf(text) != badType
 	}
 	return harmless(text)
 }
+
+// What numbers, and ERR-2 with its location and ERR-4 with its severity, look like.
+var (
+	number   = regexp.MustCompile(`^-?[0-9]{1,9}$`)
+	moment   = regexp.MustCompile(`^-?[0-9.+]{1,24}(-[0-9]{4})?$`)
+	location = regexp.MustCompile(`^([A-Z][A-Z0-9]{2}(\^[0-9]{0,6}){1,5}|[EWIF])$`)
+)
 
 // harmless reports whether text has the form of a name that was given to a system or to a message.
 func harmless(text []byte) bool {
@@ -95,7 +115,7 @@ func (c *Codec) AppendMasked(dst []byte, m *protocol.Message) []byte {
 			blot(body[s.Off:end])
 			continue
 		}
-		maskFields(body, &t, i, m.Code&codeRefused != 0)
+		maskFields(body, &t, i, m.Code&codeRefused != 0 || m.Kind == protocol.Batch && name[0] == 'M') // of a batch the members are not judged yet
 	}
 	blot(body[end:], '\r', '\n')
 	return dst
