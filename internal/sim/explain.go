@@ -18,7 +18,7 @@ type Explainer struct {
 	Codec protocol.Codec
 	Dir   protocol.Direction
 	// Paths are the fields to show of each message. Nil: all members of JSON, and of others
-	// those that the codec names, if it has a method Paths.
+	// those that the codec names, if it has a method Paths or PathsOf.
 	Paths []string
 	// Values shows what the fields hold, and not only what kind of thing that is.
 	Values bool
@@ -41,6 +41,10 @@ const maxFields = 100
 func (e *Explainer) Run(w io.Writer, r io.Reader) (Explained, error) {
 	var found Explained
 	var m protocol.Message
+	r, err := framed(e.Codec, r)
+	if err != nil {
+		return found, err
+	}
 	s := NewStream(r, e.Codec, e.Dir)
 	for {
 		off, err := s.Next(&m)
@@ -74,7 +78,7 @@ func (e *Explainer) Run(w io.Writer, r io.Reader) (Explained, error) {
 // appendMessage appends the rest of the first line, and the lines below it.
 func (e *Explainer) appendMessage(dst []byte, indent string, m *protocol.Message, err error, found *Explained) []byte {
 	dst = append(dst, m.Kind.String()...)
-	if len(m.ID) > 0 {
+	if _, masking := e.Codec.(protocol.Masking); len(m.ID) > 0 && (err == nil || !masking) { // who knows what stands there
 		dst = fmt.Appendf(dst, ", id %s", Printable(shownID(e.Codec, m.ID), 64))
 	}
 	if len(m.Name) > 0 {
@@ -184,6 +188,11 @@ func (e *Explainer) paths(m *protocol.Message) []string {
 	}
 	if e.Codec.Traits().JSON {
 		return pointers(m.Body)
+	}
+	if named, ok := e.Codec.(interface {
+		PathsOf(m *protocol.Message) []string
+	}); ok {
+		return named.PathsOf(m)
 	}
 	if named, ok := e.Codec.(interface{ Paths() []string }); ok {
 		return named.Paths()

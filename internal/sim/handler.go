@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/hl7"
 	"github.com/sallyport/sallyport/protocol/iso8583"
 )
 
@@ -33,6 +34,8 @@ func defaultHandler(codec protocol.Codec) Handler {
 	switch codec.Traits().Name {
 	case "jsonrpc":
 		return Methods
+	case "hl7":
+		return Registry(codec.(*hl7.Codec))
 	case "iso8583":
 		return Host(codec.(*iso8583.Codec))
 	case "modbus":

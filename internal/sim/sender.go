@@ -76,6 +76,10 @@ func (s *Sender) read(input io.Reader) ([]outgoing, error) {
 	if s.Lines {
 		return s.readLines(input)
 	}
+	input, err := framed(s.Codec, input)
+	if err != nil {
+		return nil, err
+	}
 	var messages []outgoing
 	stream := NewStream(input, s.Codec, protocol.FromClient)
 	var m protocol.Message
@@ -126,8 +130,11 @@ func shown(codec protocol.Codec, m *protocol.Message) []byte {
 	return m.Body
 }
 
-// shownID returns id, or asterisks if nobody may see it.
+// shownID returns id, as far as an answer gives it back, or asterisks if nobody may see it.
 func shownID(codec protocol.Codec, id protocol.ID) []byte {
+	if scoped, ok := codec.(protocol.Scoped); ok {
+		id = scoped.Link(id)
+	}
 	if masking, ok := codec.(protocol.Masking); ok && !masking.Shows("", id) {
 		return []byte("***")
 	}
@@ -160,7 +167,7 @@ func describe(codec protocol.Codec, m *protocol.Message, err error) string {
 		words = append(words, "malformed")
 	}
 	words = append(words, m.Kind.String())
-	if len(m.ID) > 0 {
+	if _, masking := codec.(protocol.Masking); len(m.ID) > 0 && (err == nil || !masking) { // who knows what stands there
 		words = append(words, Printable(shownID(codec, m.ID), 64))
 	}
 	if len(m.Name) > 0 {

@@ -227,15 +227,19 @@ func (c *Codec) readMSA(m *protocol.Message, d *er7.Delims) {
 	}
 }
 
-// setName sets Name to MSH-9.1 and 9.2 with a circumflex between them.
+// setName sets Name to MSH-9.1 and 9.2 with a circumflex between them. What is no type that there is has none, so that nothing
+// else is ever written down as one.
 func (c *Codec) setName(m *protocol.Message, d *er7.Delims) {
 	kind := field(m, messageType)
-	first, rest, more := bytes.Cut(kind, []byte{d.Component})
-	if !more {
-		m.Name = first
+	first, rest, _ := bytes.Cut(kind, []byte{d.Component})
+	if !isType(first) {
 		return
 	}
 	event, _, _ := bytes.Cut(rest, []byte{d.Component})
+	if !isEvent(event) {
+		m.Name = first
+		return
+	}
 	if d.Component == '^' {
 		m.Name = kind[:len(first)+1+len(event)]
 		return
@@ -251,10 +255,10 @@ func (c *Codec) checkHeader(m *protocol.Message, d *er7.Delims, f *faults) {
 	if two := field(m, sendingApp); len(two) > 0 && bytes.Equal(two, field(m, 2)) {
 		f.add("MSH-3", off(sendingApp), "delimiters", "the sending application", "the delimiters of MSH-2 a second time")
 	}
-	if kind, _, _ := bytes.Cut(m.Name, []byte{'^'}); len(kind) == 0 {
+	if len(field(m, messageType)) == 0 {
 		f.add("MSH-9", off(messageType), "required", "the type of the message", "nothing")
-	} else if !isCode(kind) {
-		f.add("MSH-9.1", off(messageType), "message-type", "a type of three characters, such as ADT", "something else")
+	} else if m.Name == nil {
+		f.add("MSH-9.1", off(messageType), "message-type", "a type of table 0076 such as ADT, or one that begins with Z", "something else")
 	}
 	id := field(m, controlID)
 	switch {
@@ -285,6 +289,14 @@ func (c *Codec) checkHeader(m *protocol.Message, d *er7.Delims, f *faults) {
 			f.add("MSH-"+strconv.Itoa(n), off(n), "table", "AL, NE, ER, SU or nothing", "something else")
 		}
 	}
+}
+
+// isType reports whether text is a message type (HL7 table 0076), or one of a site's own.
+func isType(text []byte) bool {
+	if !isCode(text) {
+		return false
+	}
+	return messageTypes[string(text)] || text[0] == 'Z'
 }
 
 // isCode reports whether text is three capitals or digits, the first one a capital.
