@@ -149,11 +149,11 @@ func (c *Codec) glance(m *protocol.Message) {
 	m.Kind = protocol.Request
 }
 
-// readHeader finds the fields of MSH, and sets what they say. It is false if MSH cannot be read far enough for an answer.
+// readHeader finds the fields of MSH, and notes whether it can be read far enough for an answer.
 func (c *Codec) readHeader(m *protocol.Message) {
 	header := m.Spans[firstSegment]
 	delim := m.Body[3]
-	if delim <= ' ' || delim >= 0x7F {
+	if !er7.MayDelimit(delim) {
 		return
 	}
 	rest := protocol.Span{Off: 4, Len: header.Len - 4}

@@ -25,7 +25,7 @@ func DelimsOf(header []byte) (d Delims, at int, ok bool) {
 			return d, at, i >= 5
 		}
 		c := header[at]
-		if !mayDelimit(c) || d.has(c) {
+		if !MayDelimit(c) || d.has(c) {
 			return d, at, false
 		}
 		*place = c
@@ -38,7 +38,8 @@ func (d *Delims) has(c byte) bool {
 	return c == d.Field || c == d.Component || c == d.Repetition || c == d.Escape || c == d.Sub || c == d.Truncation
 }
 
-func mayDelimit(c byte) bool {
+// MayDelimit reports whether c can be a delimiter: printable ASCII, and no letter, digit or blank.
+func MayDelimit(c byte) bool {
 	return c > ' ' && c < 0x7F && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
 }
 
