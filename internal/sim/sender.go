@@ -319,9 +319,13 @@ func (e *exchange) show(arrow, what string, frame, body []byte) {
 		body = frame
 	}
 	body = bytes.TrimRight(body, "\r\n")
+	text := Printable(body, maxShown)
+	if _, ok := e.s.Codec.(Filed); ok { // whose messages people read line by line
+		text = strings.ReplaceAll(strings.ReplaceAll(text, `\\`, `\`), `\r`, "\n   ")
+	}
 	if !e.s.Untimed {
 		arrow = fmt.Sprintf("%s %8.3fs", arrow, time.Since(e.began).Seconds())
 	}
 	// The error of a terminal that has gone would be that of the next line too.
-	_, _ = fmt.Fprintf(e.w, "%s  %4d bytes  %s\n   %s\n", arrow, len(frame), what, Printable(body, maxShown))
+	_, _ = fmt.Fprintf(e.w, "%s  %4d bytes  %s\n   %s\n", arrow, len(frame), what, text)
 }

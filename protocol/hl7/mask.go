@@ -63,9 +63,11 @@ func shows(segment string, field int, text []byte) bool {
 	return harmless(text)
 }
 
-// What numbers, and ERR-2 with its location and ERR-4 with its severity, look like.
+// What numbers, times, and ERR-2 with its location and ERR-4 with its severity look like; and the control id of an acknowledgement
+// of sallyport's own, which says where and why, and nothing out of the message that it is about.
 var (
 	number   = regexp.MustCompile(`^-?[0-9]{1,9}$`)
+	ownID    = regexp.MustCompile(`^SP[0-9A-Z]{6}A[0-9a-z]+$`)
 	moment   = regexp.MustCompile(`^-?[0-9.+]{1,24}(-[0-9]{4})?$`)
 	location = regexp.MustCompile(`^([A-Z][A-Z0-9]{2}(\^[0-9]{0,6}){1,5}|[EWIF])$`)
 )
@@ -96,6 +98,7 @@ func (c *Codec) AppendMasked(dst []byte, m *protocol.Message) []byte {
 		return dst
 	}
 	t := text(m)
+	own := m.Kind == protocol.Response && ownID.Match(field(m, controlID))
 	end := 0
 	for i := range t.Segments {
 		s := t.Segments[i]
@@ -106,6 +109,9 @@ func (c *Codec) AppendMasked(dst []byte, m *protocol.Message) []byte {
 			blot(body[s.Off:end])
 			continue
 		}
+		if own && (string(name) == "MSA" || string(name) == "ERR") {
+			continue
+		}
 		maskFields(body, &t, i, m.Code&codeRefused != 0 || m.Kind == protocol.Batch && name[0] == 'M') // of a batch the members are not judged yet
 	}
 	blot(body[end:], '\r', '\n')
@@ -113,7 +119,7 @@ func (c *Codec) AppendMasked(dst []byte, m *protocol.Message) []byte {
 }
 
 // certain are the fields of MSH that show of what was refused: they have a form that nothing of a patient's has.
-var certain = []int{1, 2, messageType, processingID, acceptType, applicationType}
+var certain = []int{1, 2, messageType, processingID, versionID, acceptType, applicationType}
 
 func maskFields(body []byte, t *er7.Text, i int, refused bool) {
 	name := string(t.Name(i))

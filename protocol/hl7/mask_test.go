@@ -13,7 +13,7 @@ import (
 // shown of a message, and what is said about it, has nothing of that.
 func TestFaultF03PatientsAreNotShown(t *testing.T) {
 	const name = "CANARYDOE"
-	strict, tolerant := newCodec(t, `{"rules": {"escapes": true, "z": [], "required": ["PID-40"], "types": ["ADT^A01"]}}`), newCodec(t, `{"tolerate": ["all"], "batch": {"headerless": true}}`)
+	strict, tolerant := newCodec(t, `{"rules": {"escapes": true, "z": ["none"], "required": ["PID-40"], "types": ["ADT^A01"]}}`), newCodec(t, `{"tolerate": ["all"], "batch": {"headerless": true}}`)
 	headers := []string{plain, enhanced, signs, utf8Set, strings.Replace(plain, "2.5", "9", 1), strings.Replace(plain, "|P|", "|"+name+"|", 1), strings.Replace(plain, "ADT^A01^ADT_A01", name+"^"+name, 1),
 		strings.Replace(plain, "|2.5", "|"+name, 1), plain + "|||" + name + "|" + name, plain + "||||||" + name, `MSH|^~|` + name, `MSH|^~\&|A|B|C|D|2026|` + name + `|ADT^A01|1|P|2.5`}
 	var bodies []string

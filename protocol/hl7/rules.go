@@ -14,7 +14,7 @@ import (
 type Rules struct {
 	Types      []string `json:"types" doc:"The messages that are let through, such as 'ADT^A01' or 'ORU^*'."`
 	Processing []string `json:"processing" doc:"The processing ids (MSH-11) that are let through: P for a production system."`
-	Z          []string `json:"z" doc:"The Z segments that are let through; an empty list lets none."`
+	Z          []string `json:"z" doc:"The Z segments that are let through; 'none' lets none."`
 	Required   []string `json:"required" doc:"Places that must be valued in every message that has their segment, and segments that must be there."`
 	Escapes    bool     `json:"escapes" doc:"Has every escape sequence be one that the standard knows, and have an end."`
 	Charsets   []string `json:"charsets" doc:"The character sets (MSH-18) that are let through; '' is none that is named. If this is left out an unknown one is let through and counted."`
@@ -32,7 +32,7 @@ type rules struct {
 }
 
 func (c *Codec) setRules(m *mistakes, o *Rules) {
-	c.rules = rules{types: o.Types, processing: o.Processing, z: o.Z, zs: o.Z != nil, escapes: o.Escapes, charsets: o.Charsets, names: o.Required}
+	c.rules = rules{types: o.Types, processing: o.Processing, z: o.Z, zs: len(o.Z) > 0, escapes: o.Escapes, charsets: o.Charsets, names: o.Required}
 	for i, name := range o.Types {
 		kind, event, both := strings.Cut(name, "^")
 		if !isCode([]byte(kind)) || both && event != "*" && !isEvent([]byte(event)) {
@@ -45,8 +45,8 @@ func (c *Codec) setRules(m *mistakes, o *Rules) {
 		}
 	}
 	for i, name := range o.Z {
-		if !isCode([]byte(name)) || name[0] != 'Z' {
-			m.bad(fmt.Sprintf("rules.z[%d]", i), "%q is no Z segment such as ZPV", name)
+		if name != "none" && (!isCode([]byte(name)) || name[0] != 'Z') {
+			m.bad(fmt.Sprintf("rules.z[%d]", i), "%q is no Z segment such as ZPV, and not none", name)
 		}
 	}
 	for i, text := range o.Required {

@@ -1,0 +1,56 @@
+# A hospital information system of the nineties, made of Debian's python3-hl7: it takes one message at a time on each
+# connection, believes everything, and stops for good on the first thing that it does not understand.
+#
+#   his.py HOST PORT
+import asyncio
+import os
+import sys
+
+import hl7
+from hl7.mllp import start_hl7_server
+
+KNOWN = {"ADT^A01", "ADT^A08", "ADT^A03", "ORU^R01"}
+
+
+def stop(why):
+    print("stopped:", why, flush=True)
+    os._exit(1)
+
+
+def answer(message):
+    header, patient = message.segment("MSH"), message.segment("PID")
+    if "%s^%s" % (header(9)(0)(0), header(9)(0)(1)) not in KNOWN:
+        stop("a message of a type that it has not heard of")
+    if not str(patient(3)) or not str(patient(5)):
+        stop("a patient without a number or a name")
+    ack = message.create_ack("AA", application="HIS", facility="HOSP")
+    ack["MSA.F3"] = str(patient(5))  # which brings back what was asked
+    return ack
+
+
+async def serve(reader, writer):
+    while not writer.is_closing():
+        try:
+            message = await reader.readmessage()
+        except asyncio.IncompleteReadError as end:
+            if end.partial:
+                stop("half a message")
+            break
+        except Exception as wrong:
+            stop(repr(wrong))
+        try:
+            writer.writemessage(answer(message))
+        except SystemExit:
+            raise
+        except Exception as wrong:
+            stop(repr(wrong))
+        await writer.drain()
+    writer.close()
+
+
+async def main():
+    server = await start_hl7_server(serve, sys.argv[1], int(sys.argv[2]))
+    await server.serve_forever()
+
+
+asyncio.run(main())
