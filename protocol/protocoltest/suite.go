@@ -77,7 +77,9 @@ func Run(t *testing.T, s Suite) {
 func Fuzz(f *testing.F, s Suite) {
 	c := checker{s, s.New()}
 	for _, v := range c.everything() {
-		f.Add(v.Data, len(v.Data)/2)
+		if len(v.Data) <= 4<<10 { // what is found behind a longer one takes a minute to be made smaller
+			f.Add(v.Data, len(v.Data)/2)
+		}
 	}
 	f.Fuzz(func(t *testing.T, stream []byte, cut int) {
 		if cut < 0 || cut > len(stream) || len(stream) > 1<<16 {

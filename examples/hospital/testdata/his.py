@@ -18,13 +18,14 @@ def stop(why):
 
 
 def answer(message):
-    header, patient = message.segment("MSH"), message.segment("PID")
-    if "%s^%s" % (header(9)(0)(0), header(9)(0)(1)) not in KNOWN:
+    kind = message["MSH.F9.R1.C1"] + "^" + message["MSH.F9.R1.C2"]
+    patient = message.segment("PID")
+    if kind not in KNOWN:
         stop("a message of a type that it has not heard of")
-    if not str(patient(3)) or not str(patient(5)):
+    if not message["PID.F3.R1.C1"] or not str(patient[5]):
         stop("a patient without a number or a name")
     ack = message.create_ack("AA", application="HIS", facility="HOSP")
-    ack["MSA.F3"] = str(patient(5))  # which brings back what was asked
+    ack["MSA.F3"] = str(patient[5])  # which brings back what was asked
     return ack
 
 
@@ -40,8 +41,6 @@ async def serve(reader, writer):
             stop(repr(wrong))
         try:
             writer.writemessage(answer(message))
-        except SystemExit:
-            raise
         except Exception as wrong:
             stop(repr(wrong))
         await writer.drain()
