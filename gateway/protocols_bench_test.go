@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/protocol"
+	"github.com/sallyport/sallyport/protocol/hl7"
 	"github.com/sallyport/sallyport/protocol/iso8583"
 	"github.com/sallyport/sallyport/protocol/jsonrpc"
 	"github.com/sallyport/sallyport/protocol/modbus"
@@ -63,6 +64,16 @@ func speeches(t testing.TB) []speech {
 	}
 	value := "$1024\r\n" + strings.Repeat("v", 1024) + "\r\n"
 	read := []byte{0, 0, 0, 0, 0, 23, 7, 3, 20, 19: 1, 28: 9}
+	registry, err := hl7.New(hl7.Options{Rules: hl7.Rules{Types: []string{"ADT^A01"}, Required: []string{"PID-3.1"}}}, protocol.Limits{})
+	must(t, err)
+	var admitted protocol.Message
+	acknowledged := func(out, request []byte) []byte {
+		must(t, registry.Decode(protocol.FromClient, request, &admitted))
+		start := len(out)
+		out, err := registry.CloseFrame(registry.AppendAnswer(registry.OpenFrame(out, nil), &admitted, "AA", ""), start)
+		must(t, err)
+		return out
+	}
 	return []speech{
 		{"JSON-RPC, no rules", json, nil, order, placed, 0},
 		{"JSON-RPC, fields", json, []validate.Rule{{Allow: []string{"order.place"}}, {Field: &validate.Field{Path: "/params/amount", Type: "integer", Required: true}}}, order, placed, 0},
@@ -78,6 +89,9 @@ func speeches(t testing.TB) []speech {
 			func(client, id int) string {
 				return "\x00\x55" + fmt.Sprintf("02007020000008808000164761739001010119000000000000001000%06dRRN%09dTERM%04d978", id, id, client)
 			}, purchased, 1},
+		{"HL7, admission", registry, []validate.Rule{{Field: &validate.Field{Path: "PID-8", In: []string{"F", "M"}}}}, func(client, id int) string {
+			return fmt.Sprintf("\x0bMSH|^~\\&|DEV%d|NORTH|HIS|HOSP|20261123123000||ADT^A01^ADT_A01|%d.%d|P|2.5\rEVN|A01|20261123\rPID|1||4711^^^HOSP||MUSTER^ANNA||19700101|F\rOBX|1|TX|A||%s\r\x1c\r", client, client, id, strings.Repeat("n", 850))
+		}, acknowledged, 1},
 	}
 }
 

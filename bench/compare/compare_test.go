@@ -20,7 +20,7 @@ import (
 
 // What each speech asks its server answers with the nonce, and nobody else's answer passes.
 func TestAnswersBringTheirNonce(t *testing.T) {
-	for _, s := range []*speech{&jsonrpc, &modbus, &payment} {
+	for _, s := range []*speech{&jsonrpc, &modbus, &payment, &ward} {
 		var requests []byte
 		for seq := range 4 {
 			requests = s.ask(requests, 7, seq)

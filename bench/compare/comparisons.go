@@ -153,7 +153,7 @@ func (b *bench) paceSection(w *bytes.Buffer) error {
 
 func (b *bench) checkedSection(w *bytes.Buffer) error {
 	const free = "sallyport without rules"
-	title := "### JSON-RPC, Modbus and ISO 8583\n\nThe server answers at once. HAProxy looks at nothing, and its clients have connections of their own; sallyport validates, gives each request a ticket, and has one connection. Each answer must bring its request's nonce.\n\n"
+	title := "### JSON-RPC, Modbus, ISO 8583 and HL7\n\nThe server answers at once. HAProxy looks at nothing, and its clients have connections of their own; sallyport validates, gives each request a ticket, and has one connection. Each answer must bring its request's nonce.\n\n"
 	for _, c := range []struct {
 		name string
 		ours []maker
@@ -161,6 +161,7 @@ func (b *bench) checkedSection(w *bytes.Buffer) error {
 		{"jsonrpc", []maker{variant(rig.Ours, "a list of methods, two rules on fields, and the schema of the parameters", jsonRoute), variant(free, "", withRules(jsonRoute, ""))}},
 		{"modbus", []maker{variant(rig.Ours, "rules on units, functions and registers; answers are held against their requests", modbusRoute)}},
 		{"payment", []maker{variant(rig.Ours, "a list of message types, mandatory fields, the card's last digit, and two rules on fields; answers are found by number and terminal", paymentRoute)}},
+		{"ward", []maker{variant(rig.Ours, "a list of messages, required fields, and a profile with the order of segments, types, lengths and tables", wardRoute), variant(free, "", withoutProfile(wardRoute))}},
 	} {
 		server, err := startServer(b.ctx, c.name)
 		if err != nil {

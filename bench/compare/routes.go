@@ -63,6 +63,33 @@ const paymentRoute = `  - name: payments
     backend: { address: %s, connections: 1, in_flight: 65536 }
 `
 
+// wardRoute has a list of messages, required fields and a profile. Its backend takes as many at once as the others'.
+const wardRoute = `  - name: wards
+    listen: %s
+    protocol:
+      name: hl7
+      rules: { types: [ADT^A01, ADT^A08, ORU^R01], processing: [P], required: [PID, PID-3.1, PID-5], z: [none] }
+      profiles:
+        - messages: [ADT^A01]
+          segments:
+            - MSH
+            - EVN
+            - segment: PID
+              fields: { "3": { components: { "1": { length: 15 } } }, "7": { type: DTM }, "8": { values: [M, F, O, U] } }
+            - { segment: NK1, usage: O, max: "*" }
+            - { segment: PV1, usage: O, fields: { "2": { usage: R, values: [I, O, E] }, "3": { usage: C, when: { path: PV1-2, in: [I] } } } }
+            - { segment: OBX, usage: O, max: "*", fields: { "3": { usage: R }, "11": { usage: R } } }
+    limits: { connections: 20000, connections_per_peer: 20000, in_flight: 1024, in_flight_total: 100000 }
+    backend: { address: %s, connections: 1, in_flight: 65536 }
+`
+
+// withoutProfile returns route with neither rules nor profiles.
+func withoutProfile(route string) string {
+	before, _, _ := strings.Cut(route, "      rules:")
+	_, behind, _ := strings.Cut(route, "    limits:")
+	return before + "    limits:" + behind
+}
+
 // withRules returns route with lines of rules in place of its own, or with none at all.
 func withRules(route, rules string) string {
 	before, rest, _ := strings.Cut(route, "    validate:\n")

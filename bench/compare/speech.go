@@ -21,7 +21,7 @@ type speech struct {
 }
 
 // speeches are what a generator can speak.
-var speeches = map[string]*speech{"jsonrpc": &jsonrpc, "modbus": &modbus, "payment": &payment, "resp 64 B": redisPairs(64), "resp 1 KiB": redisPairs(1 << 10)}
+var speeches = map[string]*speech{"jsonrpc": &jsonrpc, "modbus": &modbus, "payment": &payment, "ward": &ward, "resp 64 B": redisPairs(64), "resp 1 KiB": redisPairs(1 << 10)}
 
 // appendNonce is what no other request has.
 func appendNonce(dst []byte, client, seq int) []byte {

@@ -19,7 +19,7 @@ type checker struct {
 // AppendReasons appends a reason for each deviation of t from p, up to eight. Off in a reason is the place in t.Body; a reason
 // holds nothing of what the message says. For a message that conforms it allocates nothing.
 func (p *Profile) AppendReasons(dst []protocol.Reason, t *er7.Text) []protocol.Reason {
-	c := checker{cursor: cursor{p: p, t: t, reasons: dst, most: len(dst) + mostReasons}}
+	c := checker{cursor: cursor{p: p, t: *t, reasons: dst, most: len(dst) + mostReasons}}
 	c.levels[0] = level{group: p.root}
 	set := t.In(t.Field(0, 18))
 	c.utf8 = string(set) == "UNICODE UTF-8" || string(set) == "UTF-8"
@@ -178,9 +178,9 @@ func (c *checker) holds(w *condition) bool {
 	p := w.path
 	var s protocol.Span
 	if p.Occurrence == 0 && string(c.t.Name(c.at)) == p.Segment {
-		s = p.FindIn(c.t, c.at)
+		s = p.FindIn(&c.t, c.at)
 	} else {
-		s = p.Find(c.t)
+		s = p.Find(&c.t)
 	}
 	v := c.t.In(s)
 	holds := len(v) > 0 && (len(w.in) == 0 || among(w.in, v))

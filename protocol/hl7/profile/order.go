@@ -12,7 +12,7 @@ type cursor struct {
 	p      *Profile
 	levels [maxDepth + 1]level
 	depth  int
-	t      *er7.Text
+	t      er7.Text
 	at     int // the segment
 
 	reasons []protocol.Reason
