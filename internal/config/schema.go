@@ -48,11 +48,21 @@ var schema = sync.OnceValue(func() *generator {
 
 // DialectSchema returns the JSON Schema of a file that declares a dialect of ISO 8583.
 func DialectSchema() []byte {
+	return schemaOf(reflect.TypeFor[dialect.Declaration](), "dialect.json", "A dialect of ISO 8583")
+}
+
+// ProfileSchema returns the JSON Schema of a file that says what HL7 messages look like.
+func ProfileSchema() []byte {
+	return schemaOf(reflect.TypeFor[profile.Declaration](), "profile.json", "A profile of HL7 messages")
+}
+
+// schemaOf returns the schema of a file of its own.
+func schemaOf(t reflect.Type, id, title string) []byte {
 	g := &generator{defs: object{}, wants: map[string]string{}}
-	root := g.fields(reflect.TypeFor[dialect.Declaration]())
+	root := g.fields(t)
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	root["$id"] = strings.Replace(schemaID, "schema.json", "dialect.json", 1)
-	root["title"] = "A dialect of ISO 8583"
+	root["$id"] = strings.Replace(schemaID, "schema.json", id, 1)
+	root["title"] = title
 	root["$defs"] = g.defs
 	data, err := json.MarshalIndent(root, "", "  ")
 	if err != nil {
