@@ -126,13 +126,11 @@ func (c *Codec) present(m *protocol.Message, t *er7.Text, f *faults) {
 			}
 			continue
 		}
-		for n := 1; len(f.reasons) < mostFaults; n++ {
-			s := t.Segment(p.Segment, n)
-			if s < 0 {
-				break
+		for s := range t.Segments {
+			if string(t.Name(s)) != p.Segment {
+				continue
 			}
-			p.Occurrence = n
-			if len(t.In(p.FindIn(t, s))) == 0 {
+			if p.Occurrence++; len(t.In(p.FindIn(t, s))) == 0 && len(f.reasons) < mostFaults {
 				f.add(p.String(), t.Segments[s].Off, "required", "this to be valued", "nothing")
 			}
 		}
