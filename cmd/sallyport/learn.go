@@ -39,7 +39,7 @@ Values that were written are not looked at without --values.`,
 			}
 			codec, ok := spoken.codec.(protocol.Learning)
 			if !ok {
-				return usageError{fmt.Errorf("%s has no rules of its own that could be learnt; it can for modbus and resp", spoken.codec.Traits().Name)}
+				return usageError{fmt.Errorf("%s has no rules of its own that could be learnt; it can for modbus, resp and hl7", spoken.codec.Traits().Name)}
 			}
 			name := "-"
 			if len(args) == 1 {
