@@ -58,7 +58,7 @@ To check a FILE first:  sallyport check FILE`,
 	root.AddCommand(
 		newRunCommand(), newCheckCommand(), newDemoCommand(),
 		newSimCommand(), newSendCommand(), newDecodeCommand(), newLearnCommand(),
-		newGraphCommand(), newSchemaCommand(), newDialectCommand(), newVersionCommand(), newManCommand(),
+		newGraphCommand(), newSchemaCommand(), newDialectCommand(), newMessageProfileCommand(), newVersionCommand(), newManCommand(),
 	)
 	return root
 }
