@@ -19,6 +19,7 @@ type Codec struct {
 	strict       bool // an answer must name the sender of what it answers
 	batch        Batch
 	rules        rules
+	sequence     *sequences // nil: sequence numbers are the backend's
 	profiles     []*profile.Profile
 	refuses      bool   // what no profile is about
 	prefix       string // of the codec's own control ids
@@ -32,6 +33,7 @@ var (
 	_ protocol.Scoped     = (*Codec)(nil)
 	_ protocol.Matching   = (*Codec)(nil)
 	_ protocol.Masking    = (*Codec)(nil)
+	_ protocol.Sessioning = (*Codec)(nil)
 	_ protocol.Policing   = (*Codec)(nil)
 	_ protocol.Repeating  = (*Codec)(nil)
 	_ protocol.Enveloping = (*Codec)(nil)

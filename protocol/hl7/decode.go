@@ -339,4 +339,7 @@ func (c *Codec) setKind(m *protocol.Message) {
 	w := want(m)
 	m.Kind, m.Tacit = w.kind()
 	m.Expect = c.expected(m, w)
+	if c.sequence != nil {
+		c.sequenceKind(m)
+	}
 }

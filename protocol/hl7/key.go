@@ -84,6 +84,20 @@ var (
 // an acknowledgement; the rest is byte for byte the same. Segments that did not end with 0D, which a tolerant codec has let
 // pass, end with it then.
 func (c *Codec) AppendWithID(dst []byte, m *protocol.Message, id protocol.ID) ([]byte, error) {
+	start := len(dst)
+	dst, err := c.appendWithID(dst, m, id)
+	if err != nil || c.sequence == nil || m.Kind != protocol.Response || len(id) == 0 || m.Failed {
+		return dst, err
+	}
+	// What its sender hears of as accepted is stored before.
+	n, err := c.sequence.accept(senderOf(id), string(c.Link(id)))
+	if err != nil || n == 0 {
+		return dst, err
+	}
+	return setExpected(dst, start, m.Body[3], n), nil
+}
+
+func (c *Codec) appendWithID(dst []byte, m *protocol.Message, id protocol.ID) ([]byte, error) {
 	place := m.Spans[controlID]
 	if m.Kind == protocol.Response {
 		place = m.Spans[msaID]

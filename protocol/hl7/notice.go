@@ -80,7 +80,13 @@ func newAnswer(c *Codec, req *protocol.Message) answer {
 
 func (a *answer) appendNotice(dst []byte, code string, id []byte, n *protocol.Notice) []byte {
 	dst = a.appendHeader(dst)
+	start := len(dst)
 	dst = a.appendMSA(dst, code, id, n.Cause.Text())
+	if c := a.c; c.sequence != nil && len(n.Reasons) > 0 && n.Reasons[0].Path == "MSH-13" {
+		if want, err := c.sequence.expected(senderOf(a.req.ID)); err == nil {
+			dst = setExpected(dst, start-1, a.d.Field, want)
+		}
+	}
 	return a.appendErrors(dst, n)
 }
 

@@ -22,6 +22,7 @@ type Options struct {
 	Answers    string            `json:"answers" enum:"id|sender" doc:"What an acknowledgement must name: id, which is the default, the control id; sender, in MSH-5 and MSH-6 the sender too, byte for byte."`
 	Versions   []string          `json:"versions" doc:"The versions that messages may have. The default is 2.1 to 2.8.2."`
 	Segments   int               `json:"segments" doc:"The greatest number of segments in a frame; 20000."`
+	Sequence   string            `json:"sequence" doc:"The file, with its whole path, in which the sequence numbers (MSH-13) are kept of what each sender has had accepted; one for each route. A message with another number than the next is refused, and MSA-4 names that one. Left out: MSH-13 and MSA-4 are passed on, and the backend's."`
 	Batch      Batch             `json:"batch" doc:"Frames with several messages."`
 	Profiles   []profile.Ref     `json:"profiles" doc:"What messages look like: declarations, each in place or in a file. A message is held against the first that is about its type and version."`
 	Unprofiled string            `json:"unprofiled" enum:"pass|refuse" doc:"What becomes of a message that no profile is about: pass, which is the default, or refuse."`
@@ -72,6 +73,9 @@ func New(o Options, limits protocol.Limits) (*Codec, error) {
 		c.wantVersions = "one of " + strings.Join(c.versions, ", ")
 	}
 	c.setCodes(m, o.Codes)
+	if o.Sequence != "" {
+		c.sequence = &sequences{path: o.Sequence}
+	}
 	c.setRules(m, &o.Rules)
 	c.setProfiles(m, &o)
 	if err := errors.Join(m.errs...); err != nil {

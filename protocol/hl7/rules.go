@@ -75,6 +75,11 @@ func (c *Codec) Police(m *protocol.Message) *protocol.Refusal {
 	if len(f.reasons) > 0 {
 		return &protocol.Refusal{Class: protocol.Fix, Cause: protocol.BadContent, Reasons: f.reasons}
 	}
+	if c.sequence != nil {
+		if r := c.checkSequence(m, &f); r != nil {
+			return r
+		}
+	}
 	return c.tolerated(m, &f)
 }
 
