@@ -21,6 +21,9 @@ func (s *Session) batch(own *tunnel.Owner, m *protocol.Message) bool {
 	for i := from; i < len(parts); i++ {
 		part, ok := &parts[i], false
 		places := len(g.Answers())
+		if s.held.x != nil {
+			places-- // it waited, and has its place
+		}
 		switch {
 		case part.Err != nil:
 			ok = s.malformed(&part.Message, part.Err, g)

@@ -95,6 +95,12 @@ func (s *Session) finishMember(h *tunnel.Held, x *exchange, body []byte, final b
 	}
 	// The batch stands where its last member stood: between what came before and after it.
 	frame, err := s.route.batch(g)
+	if len(frame) == 0 { // no member hears anything
+		s.desk.settle(h, x)
+		s.desk.leave(h, x)
+		x.free()
+		return err
+	}
 	return errors.Join(err, s.desk.answer(h, s, x, frame, true))
 }
 

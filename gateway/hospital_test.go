@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -392,6 +393,89 @@ func TestMessagesOfOneSenderKeepTheirOrder(t *testing.T) {
 			}
 			a.is(acknowledgement("LAB", "AA", fmt.Sprint(i), "a"))
 		}
+	})
+}
+
+// A client that sends many messages at once is not told to come again later, as the others would pass those.
+func TestWhatWaitsForItsClientsOwnAnswersIsNotRefused(t *testing.T) {
+	slow := func(r *Route) {
+		r.Backends[0].InFlight, r.Timeouts.Answer, r.Timeouts.Queue = 0, 20*time.Second, time.Second
+	}
+	inHospital(t, `{}`, slow, func(w *world) {
+		host, a, b := w.backend(), w.client(), w.client()
+		for i := range 5 {
+			a.block(admission("LAB", fmt.Sprint(i), "a"))
+		}
+		b.block(admission("GE", "1", "b"))
+		for i := range 5 {
+			time.Sleep(10 * time.Second)
+			if i == 0 {
+				if got := b.said(); got != "AR 1" {
+					t.Errorf("another client hears %q, want AR 1", got)
+				}
+			}
+			host.is(admission("LAB", fmt.Sprint(i), "a"))
+			host.block(acknowledgement("LAB", "AA", fmt.Sprint(i), "a"))
+			a.is(acknowledgement("LAB", "AA", fmt.Sprint(i), "a"))
+		}
+	})
+}
+
+// The members of a batch of a sender that waits for room keep their places, and a batch that nobody wants to hear of is not
+// answered.
+func TestABatchThatWaits(t *testing.T) {
+	inHospital(t, `{}`, func(r *Route) { r.Backends[0].InFlight, r.Timeouts.Queue = 0, 10*time.Second }, func(w *world) {
+		host, a, b := w.backend(), w.client(), w.client()
+		b.block(admission("GE", "1", "b"))
+		host.is(admission("GE", "1", "b"))
+		a.block("FHS|^~\\&|A\r" + batchOf("B1", admission("LAB", "1", "a"), admission("LAB", "2", "b", "NE", "NE")) + batchOf("B2", admission("LAB", "3", "c")) + "FTS|2\r")
+		host.block(acknowledgement("GE", "AA", "1", "b"))
+		for range 3 {
+			id := hl7Field(host.blocked(), "MSH", 10)
+			if id != "2" {
+				host.block(acknowledgement("LAB", "AA", id, id))
+			}
+		}
+		got := a.blocked()
+		first, second, ok := strings.Cut(got, "BTS|1\r")
+		if !ok || !strings.Contains(first, "MSA|AA|1|") || !strings.Contains(second, "MSA|AA|3|") || !strings.HasSuffix(got, "BTS|1\rFTS|2\r") {
+			t.Errorf("got %q, want one acknowledgement in each of two batches", got)
+		}
+		a.block(batchOf("B3", admission("LAB", "4", "a", "NE", "NE"), admission("LAB", "5", "b", "NE", "NE")))
+		host.blocked()
+		host.blocked()
+		a.silent()
+		b.is(acknowledgement("GE", "AA", "1", "b"))
+	})
+}
+
+// A link with sequence numbers is started, goes on, and is put right.
+func TestSequenceNumbersOfASender(t *testing.T) {
+	inHospital(t, `{"sequence": "`+filepath.Join(t.TempDir(), "numbers")+`"}`, nil, func(w *world) {
+		host, a := w.backend(), w.client()
+		numbered := func(id, number string) string {
+			return strings.Replace(admission("LAB", id, "a"), "|2.5", "|2.5|"+number, 1)
+		}
+		hears := func(want string) {
+			t.Helper()
+			body := a.blocked()
+			if got := hl7Field(body, "MSA", 1) + " " + hl7Field(body, "MSA", 4); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+		a.block(numbered("1", "0"))
+		hears("AA -1")
+		for _, n := range []string{"5", "6"} {
+			a.block(numbered(n, n))
+			host.is(numbered(n, n))
+			host.block(acknowledgement("LAB", "AA", n, "a"))
+			hears("AA " + n)
+		}
+		a.block(numbered("8", "8"))
+		hears("AE 7")
+		host.silent()
+		a.block(numbered("9", "0"))
+		hears("AA 7")
 	})
 }
 

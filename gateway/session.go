@@ -297,7 +297,13 @@ func (s *Session) accept(own *tunnel.Owner, m *protocol.Message, g *gather) (boo
 func (s *Session) pass(own *tunnel.Owner, m *protocol.Message, g *gather) (bool, *protocol.Notice) {
 	r := s.route
 	now := own.Now()
-	queued := func() { s.hold(own, now.Add(r.timeouts.Queue)) }
+	queued := func() {
+		if r.steady && !r.ordered && s.open > 0 {
+			s.hold(own, time.Time{}) // it waits for its client's own answers: what comes behind must not pass it
+			return
+		}
+		s.hold(own, now.Add(r.timeouts.Queue))
+	}
 	for {
 		if n := s.overdue(now); n != nil {
 			return false, n

@@ -2,6 +2,7 @@ package hl7
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -243,8 +244,11 @@ func (c *Codec) AppendAccepted(dst []byte, req *protocol.Message) ([]byte, error
 }
 
 // AppendAnswers appends the answer to a batch: its headers with sender and receiver exchanged and BHS-12 as BHS-11 was, and
-// bodies, those that are not empty, where the messages stood that they answer (HL7 v2.8.2, 2.10.3.2).
+// bodies, those that are not empty, where the messages stood that they answer (HL7 v2.8.2, 2.10.3.2). If there is none nothing is said.
 func (c *Codec) AppendAnswers(dst, head []byte, bodies [][]byte) ([]byte, error) {
+	if !slices.ContainsFunc(bodies, func(b []byte) bool { return len(b) > 0 }) {
+		return dst, nil
+	}
 	batches, delim, open := 0, byte('|'), false
 	for len(head) > 0 {
 		var segment []byte
