@@ -179,6 +179,53 @@ func (c *checker) batches(t *testing.T) {
 				t.Errorf("%s put together again, member %d: got %q, want %q", v.Name, i, got[i], members[i])
 			}
 		}
+		if enveloping, ok := c.codec.(protocol.Enveloping); ok {
+			c.envelope(t, enveloping, v.Name, m.Head, members)
+		}
+	}
+}
+
+// envelope proves that the answer to a batch has what its members hear, each in its place, and can be read.
+func (c *checker) envelope(t *testing.T, codec protocol.Enveloping, name string, head []byte, members [][]byte) {
+	t.Helper()
+	for skip := -1; skip < len(members); skip++ {
+		answers := make([][]byte, len(members))
+		said := 0
+		for i, member := range members {
+			var m protocol.Message
+			if i == skip || c.codec.DecodeBody(protocol.FromClient, member, &m) != nil {
+				continue
+			}
+			answers[i], _ = c.codec.AppendNotice(nil, &m, &protocol.Notice{Class: protocol.Later, Cause: protocol.Busy})
+			if len(answers[i]) > 0 {
+				said++
+			}
+		}
+		body, err := codec.AppendAnswers(nil, head, answers)
+		if err != nil || (len(body) > 0) != (said > 0) {
+			t.Errorf("%s: the answer to it with %d answers has %d bytes, %v", name, said, len(body), err)
+		}
+		if len(body) == 0 {
+			continue
+		}
+		m := c.decode(t, name+", its answer", protocol.FromBackend, inFrame(t, c.codec, head, body))
+		got := [][]byte{m.Body}
+		if m.Kind == protocol.Batch {
+			got, err = codec.Members(m, nil)
+		}
+		if err != nil || len(got) != said {
+			t.Errorf("%s: the answer to it has %d answers, want %d: %v", name, len(got), said, err)
+			continue
+		}
+		for _, a := range answers {
+			if len(a) == 0 {
+				continue
+			}
+			if !bytes.Equal(got[0], a) {
+				t.Errorf("%s: in the answer to it stands %q, want %q", name, got[0], a)
+			}
+			got = got[1:]
+		}
 	}
 }
 
