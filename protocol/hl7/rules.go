@@ -2,8 +2,10 @@ package hl7
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/frame"
@@ -185,6 +187,26 @@ func (c *Codec) inspect(t *er7.Text, f *faults) {
 	}
 }
 
+// beyondASCII reports whether a byte of p has its highest bit set.
+func beyondASCII(p []byte) bool {
+	for ; len(p) >= 8; p = p[8:] {
+		if binary.NativeEndian.Uint64(p)&0x8080808080808080 != 0 {
+			return true
+		}
+	}
+	for _, b := range p {
+		if b >= 0x80 {
+			return true
+		}
+	}
+	return false
+}
+
+// isUTF8 reports whether the first repetition of MSH-18 is UTF-8.
+func isUTF8(set []byte) bool {
+	return bytes.HasPrefix(set, []byte("UNICODE UTF-8")) || bytes.HasPrefix(set, []byte("UTF-8"))
+}
+
 // tolerated tells what was not as it should be, and is let through.
 func (c *Codec) tolerated(m *protocol.Message, f *faults) *protocol.Refusal {
 	used := tolerance(m.Code >> codeUsed & 0xFF)
@@ -203,8 +225,13 @@ func (c *Codec) tolerated(m *protocol.Message, f *faults) *protocol.Refusal {
 	if m.Code&codeLongID != 0 {
 		f.add("MSH-10", m.Spans[controlID].Off, "length", "at most 20 characters before version 2.7", "more")
 	}
-	if m.Code&codeUnknown != 0 && len(c.rules.charsets) == 0 {
+	switch set := field(m, characterSet); {
+	case m.Code&codeUnknown != 0 && len(c.rules.charsets) == 0:
 		f.add("MSH-18", m.Spans[characterSet].Off, "charset", "a character set of table 0211", "another")
+	case len(set) == 0 && beyondASCII(m.Body):
+		f.add("MSH-18", max(0, m.Spans[characterSet].Off), "charset", "the character set, as there are bytes beyond ASCII", "nothing")
+	case isUTF8(set) && !utf8.Valid(m.Body):
+		f.add("MSH-18", m.Spans[characterSet].Off, "charset", "a message in UTF-8, which this says", "other bytes")
 	}
 	if len(f.reasons) == 0 {
 		return nil
