@@ -68,8 +68,8 @@ func newBackend(u *upstream, conn net.Conn, n int, o *owns) *Backend {
 	}
 	b.ledger = NewLedger(r.mode, tickets, r.timeouts.Answer)
 	b.ledger.backend, b.ledger.register = b, r.register
-	if r.mode == protocol.Key {
-		b.ledger.scoped, _ = u.codec.(protocol.Scoped)
+	if codec, ok := u.codec.(protocol.Scoped); ok && r.mode == protocol.Key {
+		b.ledger.scope = newScope(codec)
 	}
 	if r.matching != nil {
 		b.matcher = matcher{codec: r.matching}

@@ -247,9 +247,14 @@ func TestAnAnswerIsKeptForARepeat(t *testing.T) {
 		ask := func(id, nonce, code string) {
 			t.Helper()
 			a.block(admission("LAB", id, nonce))
-			host.is(admission("LAB", id, nonce))
-			host.block(acknowledgement("LAB", code, id, nonce))
-			a.is(acknowledgement("LAB", code, id, nonce))
+			got := host.blocked()
+			if hl7Field(got, "PID", 5) != nonce {
+				t.Fatalf("the backend gets %q", got)
+			}
+			host.block(acknowledgement("LAB", code, hl7Field(got, "MSH", 10), nonce))
+			if got := a.said(); got != code+" "+id {
+				t.Fatalf("got %q, want %s %s", got, code, id)
+			}
 		}
 		ask("1", "a", "AA")
 		b := w.client()
@@ -276,6 +281,29 @@ func TestAnAnswerIsKeptForARepeat(t *testing.T) {
 		if n := w.counters(); n.Joined != 2 || n.Notices["duplicate"] != 2 {
 			t.Errorf("joined %d, duplicate %d; want 2 and 2", n.Joined, n.Notices["duplicate"])
 		}
+	})
+}
+
+// An answer that comes twice finds nobody else, though another sender has that control id by then.
+func TestAnAnswerThatComesTwiceFindsNobodyElse(t *testing.T) {
+	inHospital(t, `{}`, nil, func(w *world) {
+		host, a, b := w.backend(), w.client(), w.client()
+		a.block(admission("LAB", "1", "a"))
+		host.is(admission("LAB", "1", "a"))
+		host.block(acknowledgement("LAB", "AA", "1", "a"))
+		a.is(acknowledgement("LAB", "AA", "1", "a"))
+		b.block(admission("GE", "1", "b"))
+		ticket := hl7Field(host.blocked(), "MSH", 10)
+		host.block(acknowledgement("LAB", "AA", "1", "a"))
+		b.silent()
+		host.block(acknowledgement("GE", "AE", ticket, "b"))
+		if got := b.said(); got != "AE 1" {
+			t.Errorf("got %q, want AE 1", got)
+		}
+		a.block(admission("LAB", "1", "a")) // the same message again keeps its id, by which the backend knows it
+		host.is(admission("LAB", "1", "a"))
+		host.block(acknowledgement("LAB", "AA", "1", "a"))
+		a.is(acknowledgement("LAB", "AA", "1", "a"))
 	})
 }
 

@@ -36,12 +36,12 @@ const (
 // answer of an old one can find nobody. Its lock is a leaf. It is safe for concurrent use.
 type Ledger struct {
 	mode      protocol.Mode
-	timeout   time.Duration   // to the answer
-	tombstone time.Duration   // from expiry until the ticket may be used again
-	matcher   *matcher        // nil: an ID, a key or the order says all
-	backend   *Backend        // whose it is
-	register  *register       // of all Ledgers of the route; nil: keys need only be unique in this one
-	scoped    protocol.Scoped // of mode Key; nil: an answer names a request by all of its key
+	timeout   time.Duration // to the answer
+	tombstone time.Duration // from expiry until the ticket may be used again
+	matcher   *matcher      // nil: an ID, a key or the order says all
+	backend   *Backend      // whose it is
+	register  *register     // of all Ledgers of the route; nil: keys need only be unique in this one
+	scope     *scope        // of mode Key; nil: an answer names a request by all of its key
 
 	mu     sync.Mutex
 	closed bool
@@ -49,7 +49,6 @@ type Ledger struct {
 	free   ring[int32]      // slots that may be used, longest free first
 	graves ring[int32]      // tombstones, oldest first
 	keys   map[string]int32 // mode Key: slot by key
-	links  map[string]int32 // of a scoped codec: slot by what an answer names it by
 	first  int32            // open slots in the order of their deadlines, none: -1
 	last   int32
 	open   int
@@ -136,7 +135,7 @@ func (l *Ledger) add(x *exchange, key protocol.ID, now time.Time) (ticket uint64
 		l.register.drop(name)
 		return 0, errLedgerFull
 	}
-	if l.scoped != nil && !l.linkTo(i, x, name, key) {
+	if l.scope != nil && !l.linkTo(i, x, name, key) {
 		l.register.drop(name)
 		l.free.push(i)
 		return 0, errLedgerFull
@@ -217,8 +216,8 @@ func (l *Ledger) takeKey(key protocol.ID, final bool, now time.Time) (*exchange,
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i, ok := l.keys[string(key)]
-	if l.scoped != nil {
-		i, ok = l.links[string(l.scoped.Link(key))]
+	if l.scope != nil {
+		i, ok = l.scope.links[string(l.scope.codec.Link(key))]
 	}
 	if !ok {
 		return nil, unknown
@@ -258,6 +257,9 @@ func (l *Ledger) takeSlot(i int32, final bool, now time.Time) (*exchange, verdic
 		}
 	}
 	if final {
+		if l.scope != nil {
+			l.scope.spend(s, sum(s.key, x), x.renamed)
+		}
 		l.unlink(i)
 		l.release(i)
 		return x, taken
@@ -297,6 +299,9 @@ func (l *Ledger) takeSent(from int64, list []*exchange) []*exchange {
 		next := l.slots[i].next
 		if x := l.slots[i].x; x.from == from {
 			list = append(list, x)
+			if l.scope != nil {
+				l.scope.spend(&l.slots[i], sum(l.slots[i].key, x), x.renamed)
+			}
 			l.unlink(i)
 			l.release(i)
 		}
@@ -368,7 +373,7 @@ func (l *Ledger) expire(now time.Time, list []*exchange) (_ []*exchange, next ti
 		}
 		list = append(list, s.x)
 		l.unlink(i)
-		if l.scoped != nil {
+		if l.scope != nil {
 			l.unkey(s)
 		}
 		s.x, s.state, s.deadline = nil, slotGrave, now.Add(l.tombstone)
@@ -412,10 +417,9 @@ func (l *Ledger) release(i int32) {
 		delete(l.keys, s.key)
 		l.register.drop(s.key)
 		s.key = ""
-		if j, ok := l.links[s.link]; ok && j == i {
-			delete(l.links, s.link)
+		if l.scope != nil {
+			l.scope.unlinkFrom(i, s)
 		}
-		s.link = ""
 	}
 	s.x, s.state = nil, slotFree
 	s.generation++
