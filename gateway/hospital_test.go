@@ -383,6 +383,36 @@ func TestSilenceIsSuccessWhereOnlyErrorsAreTold(t *testing.T) {
 	})
 }
 
+// A backend that has accepted a message, or that says nothing if all is well, takes the next one.
+func TestThePlaceIsFreeBeforeTheResult(t *testing.T) {
+	inHospital(t, `{}`, func(r *Route) { r.Backends[0].InFlight, r.Backends[0].Connections = 1, 1 }, func(w *world) {
+		host, a, b, c := w.backend(), w.client(), w.client(), w.client()
+		a.block(admission("LAB", "1", "a", "AL", "AL"))
+		host.is(admission("LAB", "1", "a", "AL", "AL"))
+		b.block(admission("GE", "2", "b", "NE", "ER"))
+		host.silent()
+		host.block(acknowledgement("LAB", "CA", "1", "a"))
+		a.is(acknowledgement("LAB", "CA", "1", "a"))
+		host.is(admission("GE", "2", "b", "NE", "ER"))
+		c.block(admission("XR", "3", "c"))
+		host.is(admission("XR", "3", "c"))
+		b.block(admission("GE", "4", "d"))
+		host.silent()
+		host.block(acknowledgement("LAB", "AA", "1", "a"))
+		a.is(acknowledgement("LAB", "AA", "1", "a"))
+		host.silent() // it had no place that could be given back
+		host.block(acknowledgement("GE", "AE", "2", "b"))
+		b.is(acknowledgement("GE", "AE", "2", "b"))
+		host.silent()
+		host.block(acknowledgement("XR", "AA", "3", "c"))
+		c.is(acknowledgement("XR", "AA", "3", "c"))
+		host.is(admission("GE", "4", "d"))
+		host.block(acknowledgement("GE", "AA", "4", "d"))
+		b.is(acknowledgement("GE", "AA", "4", "d"))
+		time.Sleep(5 * time.Second)
+	})
+}
+
 // An answer that says neither yes nor no is no success.
 func TestAGarbageAcknowledgementIsNoSuccess(t *testing.T) {
 	inHospital(t, `{}`, nil, func(w *world) {

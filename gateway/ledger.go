@@ -253,7 +253,7 @@ func (l *Ledger) takeSlot(i int32, final bool, now time.Time) (*exchange, verdic
 			return nil, v
 		}
 		if !final {
-			x.tacit = l.matcher.m.Tacit
+			l.matcher.part(x)
 		}
 	}
 	if final {
