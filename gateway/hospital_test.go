@@ -413,6 +413,31 @@ func TestThePlaceIsFreeBeforeTheResult(t *testing.T) {
 	})
 }
 
+// Who cannot be answered is disconnected, when what it has sent before is answered; or is passed over.
+func TestAHeaderThatCannotBeRead(t *testing.T) {
+	for _, options := range []string{`{}`, `{"unreadable": "drop"}`} {
+		inHospital(t, options, nil, func(w *world) {
+			host, a := w.backend(), w.client()
+			a.block(admission("LAB", "1", "a"))
+			host.is(admission("LAB", "1", "a"))
+			a.block("PID|1\r")
+			a.block(admission("LAB", "2", "b"))
+			host.block(acknowledgement("LAB", "AA", "1", "a"))
+			a.is(acknowledgement("LAB", "AA", "1", "a"))
+			if options == `{}` {
+				if got := a.blocked(); got != "<EOF>" {
+					t.Errorf("got %q, want the end", got)
+				}
+				host.silent()
+				return
+			}
+			host.is(admission("LAB", "2", "b"))
+			host.block(acknowledgement("LAB", "AA", "2", "b"))
+			a.is(acknowledgement("LAB", "AA", "2", "b"))
+		})
+	}
+}
+
 // An answer that says neither yes nor no is no success.
 func TestAGarbageAcknowledgementIsNoSuccess(t *testing.T) {
 	inHospital(t, `{}`, nil, func(w *world) {
