@@ -197,7 +197,7 @@ func (b *Backend) implied(m *protocol.Message) {
 	r := b.up.route
 	for _, x := range b.ledger.takeSent(int64(n&(1<<bundleBits-1)), nil) {
 		x.all(func(x *exchange) {
-			b.done()
+			b.done(x)
 			out := r.open(b.out[:0], x)
 			out, err := b.up.enveloping.AppendAccepted(out, x.request(r.codec, &b.w.echo))
 			if err == nil {
@@ -234,11 +234,16 @@ func (b *Backend) result(m *protocol.Message) error {
 		return b.stray(m, v)
 	}
 	final := m.Kind == protocol.Response && !m.More
+	if b.matcher.freed {
+		b.release()
+	}
 	if x.to > b.left && !b.hasLeft(x.to) {
-		x.all(func(x *exchange) {
-			b.done()
-			b.end(x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer, Unknown: true})
-		})
+		if final { // otherwise it is still in the Ledger, and ends with the connection
+			x.all(func(x *exchange) {
+				b.done(x)
+				b.end(x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer, Unknown: true})
+			})
+		}
 		return errors.New("the backend answered a request that it has not got yet")
 	}
 	if !b.useful.Load() {
@@ -275,7 +280,7 @@ func (b *Backend) result(m *protocol.Message) error {
 	}
 	b.out = out[:0]
 	if final {
-		b.done()
+		b.done(x)
 		if b.dispatch != nil {
 			b.advance(x.lane, true, b.own.Now())
 		}
@@ -394,7 +399,7 @@ func (b *Backend) refusedAll() bool {
 	for _, x := range list {
 		lane := x.lane
 		x.all(func(x *exchange) {
-			b.done()
+			b.done(x)
 			b.end(x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer})
 		})
 		if b.dispatch != nil {
@@ -505,10 +510,12 @@ func (b *Backend) shut(cause error, alone bool) (sent int64) {
 	return h.Left()
 }
 
-// done gives the place of an exchange back.
-func (b *Backend) done() {
+// done gives the place of x back, unless it had that no longer.
+func (b *Backend) done(x *exchange) {
 	b.up.pending.Add(-1)
-	b.release()
+	if !x.placeless {
+		b.release()
+	}
 }
 
 // release gives a place back that was taken and not used.

@@ -47,7 +47,7 @@ func (b *Backend) head(own *tunnel.Owner, p []byte) (n int, stop bool, err error
 	case claimNever:
 		b.skip = rest
 		if _, v := b.take(m, !m.More); v == taken && !m.More {
-			b.done()
+			b.done(x)
 			b.end(x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.TooLarge})
 		}
 		return len(head), false, nil
@@ -68,7 +68,7 @@ func (b *Backend) head(own *tunnel.Owner, p []byte) (n int, stop bool, err error
 		b.free(x.session, nil)
 		b.skip = rest
 		if final {
-			b.done()
+			b.done(x)
 			b.end(x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer, Unknown: true})
 		}
 		return len(head), false, nil
@@ -164,7 +164,7 @@ func (b *Backend) brought(own *tunnel.Owner, x *exchange, left int64, final bool
 	}
 	b.free(s, cause)
 	if final {
-		b.done()
+		b.done(x)
 		if s.deliver(x, nil, true, e) {
 			s.vc.Reenable()
 		}

@@ -24,20 +24,21 @@ type exchange struct {
 // course is of an exchange all that ends with it. The rest is memory that the next one uses again. It is kept small, and what
 // every exchange needs is in front: there may be thousands, and most of what one costs is that it is not in the cache.
 type course struct {
-	session *Session // never changes
-	began   moment
-	hash    uint64 // of id
-	expect  uint64 // of its answer (see protocol.Message)
-	lane    uint32
-	state   state
-	bind    protocol.Bind
-	parts   bool // after it the client needs no connection of its own any more
-	void    bool // its client has given it up, and its answer is nobody's
-	heard   bool // a wait notice was sent
-	done    bool // reply is there, whole
-	tacit   bool // if nothing comes it ends, and nobody is told
-	renamed bool // it was forwarded under a ticket, though the mode is Key
-	joined  bool // it hears the answer to another's request, and was counted as that
+	session   *Session // never changes
+	began     moment
+	hash      uint64 // of id
+	expect    uint64 // of its answer (see protocol.Message)
+	lane      uint32
+	state     state
+	bind      protocol.Bind
+	parts     bool // after it the client needs no connection of its own any more
+	void      bool // its client has given it up, and its answer is nobody's
+	heard     bool // a wait notice was sent
+	done      bool // reply is there, whole
+	tacit     bool // if nothing comes it ends, and nobody is told
+	placeless bool // it has no place on its connection any more, though it is open
+	renamed   bool // it was forwarded under a ticket, though the mode is Key
+	joined    bool // it hears the answer to another's request, and was counted as that
 
 	prev, next *exchange // on the desk, in the order of arrival
 	same       *exchange // on the desk, the next with the same hash

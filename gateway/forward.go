@@ -26,7 +26,7 @@ func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel
 		return errLedgerClosed
 	}
 	// Its end is not known before it is encoded, nor by then if it waits for others.
-	x.from, x.to, x.lane = b.put, b.put+1, m.Lane
+	x.from, x.to, x.lane, x.placeless = b.put, b.put+1, m.Lane, m.Tacit
 	cited, err := b.cite(w, m, now)
 	if err != nil {
 		return err
@@ -57,13 +57,16 @@ func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel
 	b.arm()
 	b.up.tx.Add(1)
 	b.up.pending.Add(1)
+	if m.Tacit { // nobody knows when the backend is done with it
+		b.release()
+	}
 	return nil
 }
 
 // orphaned tells those who have joined a request that was not sent after all.
 func (b *Backend) orphaned(list []member) {
 	for _, one := range list {
-		b.done()
+		b.done(one.x)
 		b.end(one.x, fail, &protocol.Notice{Class: protocol.Later, Cause: protocol.BackendDown, RetryAfter: b.up.route.conf.RetryAfter})
 	}
 }
@@ -189,7 +192,7 @@ func (b *Backend) expire() {
 		lane := x.lane
 		b.up.apart.doubt(x)
 		x.all(func(x *exchange) {
-			b.done()
+			b.done(x)
 			if x.tacit {
 				b.endTacitly(x)
 				return

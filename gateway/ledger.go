@@ -253,12 +253,12 @@ func (l *Ledger) takeSlot(i int32, final bool, now time.Time) (*exchange, verdic
 			return nil, v
 		}
 		if !final {
-			x.tacit = l.matcher.m.Tacit
+			l.matcher.part(x)
 		}
 	}
 	if final {
-		if l.scope != nil {
-			l.scope.spend(s, sum(s.key, x), x.renamed)
+		if l.scope != nil && !x.renamed { // a ticket is not given again soon anyway
+			l.scope.spend(s, sum(s.key, x))
 		}
 		l.unlink(i)
 		l.release(i)
@@ -299,8 +299,8 @@ func (l *Ledger) takeSent(from int64, list []*exchange) []*exchange {
 		next := l.slots[i].next
 		if x := l.slots[i].x; x.from == from {
 			list = append(list, x)
-			if l.scope != nil {
-				l.scope.spend(&l.slots[i], sum(l.slots[i].key, x), x.renamed)
+			if l.scope != nil && !x.renamed {
+				l.scope.spend(&l.slots[i], sum(l.slots[i].key, x))
 			}
 			l.unlink(i)
 			l.release(i)

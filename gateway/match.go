@@ -16,6 +16,7 @@ type matcher struct {
 	m     *protocol.Message // the answer
 	// verdict is why the answer to what was found is not passed on, nil that it is.
 	verdict error
+	freed   bool // it was a part, and the place of its exchange is free from now on
 }
 
 var errUseless = errors.New("the backend's answer says nothing that could be a result")
@@ -29,7 +30,7 @@ func (t *matcher) judge(x *exchange, final bool) (bool, verdict) {
 			expect = p.expect
 		}
 	}
-	t.verdict = nil
+	t.verdict, t.freed = nil, false
 	switch t.codec.Match(expect, x != nil, t.m) {
 	case protocol.Unasked:
 		return false, unasked
@@ -39,4 +40,11 @@ func (t *matcher) judge(x *exchange, final bool) (bool, verdict) {
 		t.verdict = errUseless
 	}
 	return final && !t.m.More, taken
+}
+
+// part notes what a part of the result of x says of the rest. The Ledger is locked: who takes x after that finds it.
+func (t *matcher) part(x *exchange) {
+	x.tacit = t.m.Tacit
+	t.freed = t.m.Frees && !x.placeless
+	x.placeless = x.placeless || t.freed
 }

@@ -152,7 +152,7 @@ func (b *Backend) answerAll(x *exchange, m *protocol.Message) {
 			out, err = r.close(out, one.x)
 		}
 		b.out = out[:0]
-		b.done()
+		b.done(one.x)
 		if err != nil {
 			b.end(one.x, fail, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer})
 			continue

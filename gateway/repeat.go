@@ -99,7 +99,7 @@ func (s *Session) joinsOther(m *protocol.Message, now time.Time) (done bool, n *
 	b.up.pending.Add(1)
 	b.up.pool.join(b)
 	if err := l.join(x, m, r.repeating, now); err != nil {
-		b.done()
+		b.done(x)
 		x.joined = false
 		if errors.Is(err, errKeyOpen) {
 			n = s.notice(protocol.Duplicate, protocol.StillOpen)

@@ -68,12 +68,8 @@ func (c *scope) taken(l *Ledger, link, name string, x *exchange) bool {
 	return spent && was != sum(name, x)
 }
 
-// spend notes that the link of s was answered. A ticket is not given again soon anyway.
-func (c *scope) spend(s *slot, sum uint64, renamed bool) {
-	if !renamed {
-		c.spent.add(maphash.String(seed, s.link), sum)
-	}
-}
+// spend notes that the link of s was answered.
+func (c *scope) spend(s *slot, sum uint64) { c.spent.add(maphash.String(seed, s.link), sum) }
 
 // unkey has what is under the key of s, which becomes a tombstone, asked for again: its sender repeats it.
 func (l *Ledger) unkey(s *slot) {
@@ -89,16 +85,12 @@ func (c *scope) unlinkFrom(i int32, s *slot) {
 		delete(c.links, s.link)
 	}
 	if s.state == slotGrave {
-		c.spend(s, s.sum, false)
+		c.spend(s, s.sum)
 	}
 	s.link = ""
 }
 
 // sum is a hash of what x is, under key.
 func sum(key string, x *exchange) uint64 {
-	var h maphash.Hash
-	h.SetSeed(seed)
-	_, _ = h.WriteString(key)
-	_, _ = h.Write(x.body)
-	return h.Sum64()
+	return mix(maphash.String(seed, key)) ^ maphash.Bytes(seed, x.body)
 }

@@ -176,7 +176,13 @@ func (s *Session) frame(own *tunnel.Owner, frame []byte) bool {
 		if m.Bind == protocol.Parting {
 			return s.giveUp(own, m, err)
 		}
-		return s.malformed(m, err, nil)
+		if !s.malformed(m, err, nil) {
+			return false
+		}
+		if bad, ok := errors.AsType[*protocol.Malformed](err); ok && bad.Ends {
+			s.endWith(err)
+		}
+		return true
 	}
 	switch m.Kind {
 	case protocol.Batch:

@@ -7,6 +7,8 @@ import "strconv"
 type Malformed struct {
 	Cause   Cause
 	Reasons []Reason
+	// Ends is true of what cannot be answered, though its sender waits for that: it is disconnected.
+	Ends bool
 }
 
 // Error names the cause and the first reason.

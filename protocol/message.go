@@ -30,6 +30,8 @@ type Message struct {
 	// Tacit is true of a Request that is not answered if all is well, and of a part of a result (More) behind which nothing
 	// may follow: when its time is over it ends, and nobody is told.
 	Tacit bool
+	// Frees is true of a part of a result (More) with which the backend is ready for the next request.
+	Frees bool
 	// Memo is what the codec remembers of a connection between two of its messages. Who calls Decode sets it before to
 	// what was left there with the last message that was accepted, 0 at first.
 	Memo uint64

@@ -9,7 +9,7 @@ import (
 )
 
 // admissionRest is what stands behind the header of an admission of about 1 KiB, in front of the nonce.
-var admissionRest = "|P|2.5\rEVN|A01|20261123123000\rPID|1||4711^^^HOSP^MR~0815^^^NORTH^PI||MUSTER^ANNA^B||19700229|F|||MAIN STREET 1^^TOWN^^12345^DE||+49^PRN^PH|||M\r" +
+var admissionRest = "|P|2.5\rEVN|A01|20261123123000\rPID|1||4711^^^HOSP^MR~0815^^^NORTH^PI||MUSTER^ANNA^B||19700228|F|||MAIN STREET 1^^TOWN^^12345^DE||+49^PRN^PH|||M\r" +
 	"NK1|1|MUSTER^OTTO|SPO\rPV1|1|I|W1^101^A^HOSP||||007^DOCTOR^WHO|||MED||||1|||||V4711\r" + "OBX|1|TX|NOTE^Note^L||" + strings.Repeat("n", 560) + "||||||F\rOBX|2|ST|NONCE^Nonce^L||"
 
 // ward are admissions of one sender for each client. An information system answers with the control id, and the nonce in MSA-3.

@@ -51,36 +51,17 @@ one: what a file of your own can begin with.`,
 }
 
 func newDialectImportCommand() *cobra.Command {
-	lenient := false
-	cmd := &cobra.Command{
-		Use:   "import FILE",
+	return newImportCommand(&cobra.Command{
 		Short: "Make a declaration of a specification of moov-io/iso8583 or a packager of jPOS",
 		Long: `Import reads a field specification of moov-io/iso8583 (JSON) or a packager of jPOS (XML)
 and prints a declaration. What cannot be expressed, or not with the same meaning, is
 said on the standard error, and the exit status is then 1 unless there is --lenient.`,
 		Example: `  sallyport dialect import packager.xml > host.yaml`,
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			data, err := os.ReadFile(args[0])
-			if err != nil {
-				return err
-			}
-			decl, lost, err := dialects.Import(data)
-			if err != nil {
-				return fmt.Errorf("%s: %w", args[0], err)
-			}
-			if _, err := cmd.OutOrStdout().Write(dialects.YAML(decl)); err != nil {
-				return err
-			}
-			for _, line := range lost {
-				fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", args[0], line)
-			}
-			if len(lost) > 0 && !lenient {
-				return fmt.Errorf("%s: not all of it could be taken over: look at what is said above, and say --lenient", args[0])
-			}
-			return nil
-		},
-	}
-	cmd.Flags().BoolVar(&lenient, "lenient", false, "succeed although something could not be taken over")
-	return cmd
+	}, func(data []byte) ([]byte, []string, error) {
+		decl, lost, err := dialects.Import(data)
+		if err != nil {
+			return nil, nil, err
+		}
+		return dialects.YAML(decl), lost, nil
+	})
 }

@@ -9,7 +9,7 @@ import (
 
 // document is an ORU^R01 of about 1 KiB.
 func document() string {
-	return segments(`MSH|^~\&|LAB|NORTH|HIS|HOSP|20261123123000||ORU^R01^ORU_R01|4711|P|2.5`, "PID|1||4711^^^HOSP^MR~0815^^^NORTH^PI||MUSTER^ANNA^B||19700229|F|||MAIN STREET 1^^TOWN^^12345^DE",
+	return segments(`MSH|^~\&|LAB|NORTH|HIS|HOSP|20261123123000||ORU^R01^ORU_R01|4711|P|2.5`, "PID|1||4711^^^HOSP^MR~0815^^^NORTH^PI||MUSTER^ANNA^B||19700228|F|||MAIN STREET 1^^TOWN^^12345^DE",
 		"PV1|1|I|W1^101^A^HOSP||||007^DOCTOR^WHO|||MED", "OBR|1|ORD1|FIL1|CBC^Complete blood count^L|||20261123") +
 		strings.Repeat(segments("OBX|1|NM|HGB^Hemoglobin^L||13.2|g/dL|12-16|N|||F|||20261123"), 12)
 }

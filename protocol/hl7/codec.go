@@ -16,6 +16,7 @@ type Codec struct {
 	versions     []string
 	wantVersions string
 	codes        codes
+	drops        bool // what nobody can be told about
 	strict       bool // an answer must name the sender of what it answers
 	batch        Batch
 	rules        rules

@@ -113,6 +113,13 @@ func isHeader(path string) bool {
 // condition is an entry of HL7 table 0357.
 type condition struct{ code, text string }
 
+// append appends code, text and the name of the table, with delim between them.
+func (c condition) append(dst []byte, delim byte) []byte {
+	dst = append(append(dst, c.code...), delim)
+	dst = append(append(dst, c.text...), delim)
+	return append(dst, "HL70357"...)
+}
+
 var (
 	condOrder       = condition{"100", "Segment sequence error"}
 	condRequired    = condition{"101", "Required field missing"}

@@ -67,10 +67,10 @@ func (c *Codec) decode(m *protocol.Message, used tolerance) error {
 	switch {
 	case len(body) == 1 && (body[0] == committed || body[0] == rejected):
 		f.add("", 0, "mllp.release", "a message", "a commit acknowledgement, which belongs to release 2 of MLLP")
-		return f.malformed(protocol.BadSyntax)
+		return c.unreadable(&f)
 	case len(body) < 4 || !er7.IsHeader(body[:3]):
 		f.add("MSH", 0, "msh", "a message that begins with MSH, or a batch with FHS or BHS", "something else")
-		return f.malformed(protocol.BadSyntax)
+		return c.unreadable(&f)
 	}
 	err := c.segments(m, &f)
 	if err == nil && (body[0] != 'M' || (c.batch.Headerless || m.Dir == protocol.FromBackend) && severalMessages(m)) {
@@ -82,6 +82,11 @@ func (c *Codec) decode(m *protocol.Message, used tolerance) error {
 		m.Code |= codeRefused
 	}
 	return err
+}
+
+// unreadable is what nobody can be told about, as it is not known who has sent it.
+func (c *Codec) unreadable(f *faults) error {
+	return &protocol.Malformed{Cause: protocol.BadSyntax, Reasons: f.reasons, Ends: !c.drops}
 }
 
 // severalMessages reports whether a second MSH stands in m.
@@ -178,7 +183,7 @@ func (c *Codec) decodeMessage(m *protocol.Message, f *faults) error {
 	m.Kind = protocol.Request
 	if m.Code&codeRead == 0 {
 		f.add("MSH", 0, "msh", "a header with its fields up to MSH-12", "less")
-		return f.malformed(protocol.BadSyntax)
+		return c.unreadable(f)
 	}
 	header := m.Spans[firstSegment]
 	d, at, ok := er7.DelimsOf(m.Body[:header.Len])

@@ -52,7 +52,7 @@ func (c *Codec) Match(expect uint64, open bool, m *protocol.Message) protocol.Ma
 	case w.original, w.accept == never:
 		return protocol.Unasked
 	case w.application != never:
-		m.More, m.Tacit = true, !w.application.success() || !w.application.failure()
+		m.More, m.Frees, m.Tacit = true, true, !w.application.success() || !w.application.failure()
 	}
 	return protocol.Answers
 }

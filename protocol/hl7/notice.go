@@ -192,11 +192,7 @@ func (a *answer) appendOldError(dst []byte, n *protocol.Notice, r *protocol.Reas
 	}
 	what := conditionOf(n, r)
 	dst = append(dst, a.d.Component)
-	dst = append(dst, what.code...)
-	dst = append(dst, a.d.Sub)
-	dst = append(dst, what.text...)
-	dst = append(dst, a.d.Sub)
-	return append(dst, "HL70357"...)
+	return what.append(dst, a.d.Sub)
 }
 
 func (a *answer) appendError(dst []byte, n *protocol.Notice, r *protocol.Reason) []byte {
@@ -214,13 +210,7 @@ func (a *answer) appendError(dst []byte, n *protocol.Notice, r *protocol.Reason)
 		dst = append(dst, a.d.Component)
 		dst = appendPart(dst, part)
 	}
-	what := conditionOf(n, r)
-	dst = append(dst, a.d.Field)
-	dst = append(dst, what.code...)
-	dst = append(dst, a.d.Component)
-	dst = append(dst, what.text...)
-	dst = append(dst, a.d.Component)
-	dst = append(dst, "HL70357"...)
+	dst = conditionOf(n, r).append(append(dst, a.d.Field), a.d.Component)
 	dst = append(dst, a.d.Field, 'E', a.d.Field, a.d.Field, a.d.Field, a.d.Field)
 	if r == nil {
 		return a.d.AppendEscaped(dst, n.Cause.Text(), a.utf8)

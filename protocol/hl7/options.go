@@ -20,6 +20,7 @@ type Options struct {
 	Accept     string            `json:"accept" enum:"forward|promise" doc:"Who acknowledges acceptance (CA) where MSH-15 asks for it: forward, which is the default, the backend. promise, that sallyport does so itself and keeps the message until the backend has it, needs the journal."`
 	Codes      map[string]string `json:"codes" doc:"Replaces acknowledgement codes: AE or AR, or for original and enhanced mode 'AR/CE'; an empty text says nothing. A key is a class of notice ('later') or, before it, a cause ('busy'), or, before both, a place that is wrong ('PID-3'); 'header' is a type, processing id or version that is refused."`
 	Answers    string            `json:"answers" enum:"id|sender" doc:"What an acknowledgement must name: id, which is the default, the control id; sender, in MSH-5 and MSH-6 the sender too, byte for byte."`
+	Unreadable string            `json:"unreadable" enum:"close|drop" doc:"What becomes of a client whose message begins with no header that could be read, so that it cannot be answered: close, which is the default, as it would wait; or drop, which passes over the message."`
 	Versions   []string          `json:"versions" doc:"The versions that messages may have. The default is 2.1 to 2.8.2."`
 	Segments   int               `json:"segments" doc:"The greatest number of segments in a frame; 20000."`
 	Sequence   string            `json:"sequence" doc:"The file, with its whole path, in which the sequence numbers (MSH-13) are kept of what each sender has had accepted; one for each route. A message with another number than the next is refused, and MSA-4 names that one. Left out: MSH-13 and MSA-4 are passed on, and the backend's."`
@@ -59,6 +60,8 @@ func New(o Options, limits protocol.Limits) (*Codec, error) {
 	}
 	c.promises(m, &o)
 	oneOf(m, "answers", o.Answers, "id", "sender")
+	oneOf(m, "unreadable", o.Unreadable, "close", "drop")
+	c.drops = o.Unreadable == "drop"
 	oneOf(m, "batch.counts", o.Batch.Counts, "refuse", "accept")
 	oneOf(m, "batch.answers", o.Batch.Answers, "all", "errors")
 	oneOf(m, "batch.unnamed", o.Batch.Unnamed, "wait", "accepted")
