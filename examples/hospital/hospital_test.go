@@ -187,15 +187,15 @@ func TestAnOldMonitor(t *testing.T) {
 	}
 }
 
-// Laboratories and devices, unchanged and all with the same control ids, in front of either information system: each hears what
-// is said of its own, single messages and batches alike, and what is wrong stops nobody.
+// Laboratories and devices, unchanged and all with the same control ids, at two doors to either information system: each hears
+// what is said of its own, single messages and batches alike, and what is wrong stops nobody.
 func TestClientsAndInformationSystemsOfOthers(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		start func(*testing.T) string
 	}{{"python3-hl7", his}, {"simple-hl7", simpleHIS}} {
 		t.Run(c.name, func(t *testing.T) {
-			g, wards, _ := open(t, c.start(t))
+			g, wards, monitors := open(t, c.start(t))
 			const labs, devices, n = 4, 4, 20
 			var wg sync.WaitGroup
 			run := func(cmd *exec.Cmd, want string) {
@@ -209,12 +209,15 @@ func TestClientsAndInformationSystemsOfOthers(t *testing.T) {
 				run(lab(t, wards, fmt.Sprint("LAB", i), n), fmt.Sprintf("accepted %d, refused %d\n", n-n/5+2, n/5+1))
 			}
 			for i := range devices {
-				run(device(t, wards, fmt.Sprint("DEV", i), n), fmt.Sprintf("accepted %d\n", n))
+				run(device(t, monitors, fmt.Sprint("DEV", i), n), fmt.Sprintf("accepted %d\n", n))
 			}
 			wg.Wait()
-			counted := g.Snapshot().Routes[0].Counters
-			if answered, refused := counted.Answered, counted.Refused; answered != labs*(n-n/5+2)+devices*n || refused != labs*(n/5+1) || counted.Unknown+counted.Late+counted.Doubled != 0 {
-				t.Errorf("got %+v", counted)
+			routes := g.Snapshot().Routes
+			for i, want := range []struct{ answered, refused uint64 }{{labs * (n - n/5 + 2), labs * (n/5 + 1)}, {devices * n, 0}} {
+				got := routes[i].Counters
+				if got.Answered != want.answered || got.Refused != want.refused || got.Unknown+got.Late+got.Doubled != 0 {
+					t.Errorf("%s: want %+v, got %+v", routes[i].Name, want, got)
+				}
 			}
 		})
 	}
