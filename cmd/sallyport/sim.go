@@ -38,8 +38,11 @@ func newSimCommand() *cobra.Command {
 		Short: "Simulate a backend that is slow, answers out of order, or not at all",
 		Long: `Sim listens and answers what it is asked, as badly as you tell it to. For JSON-RPC it
 has the methods echo, sleep, sum, subtract, get_data, update, notify_*, order.place
-and order.status; for other protocols it gives back the request, with fields
-replaced by --set, or the texts of --answer. With -c it speaks what the backend of
+and order.status; for ISO 8583 it is a host that approves, but for amounts that end
+with 05 or 51; for HL7 it acknowledges as each message asks, and refuses patients
+whose number begins with AE or AR; for Modbus and RESP it keeps what is written; for
+other protocols it gives back the request. --set gives back the request with fields
+replaced, and --answer texts of your own. With -c it speaks what the backend of
 a route speaks, and listens where the route expects it.
 
 A probability is from 0 to 1 and counts for each request. The seed that is printed

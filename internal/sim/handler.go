@@ -28,6 +28,8 @@ type Answer struct {
 	// After is how long it takes, beside what the options say. It then does not travel in
 	// a batch with others.
 	After time.Duration
+	// Then is a message of its own that follows, so long after this one as it says itself.
+	Then *Answer
 }
 
 func defaultHandler(codec protocol.Codec) Handler {

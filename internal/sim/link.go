@@ -42,6 +42,13 @@ type answer struct {
 	shake  uint64
 }
 
+// fill gives the last of n members a place, if it is not answered.
+func (a *answer) fill(n int) {
+	if len(a.bodies) < n {
+		a.bodies = append(a.bodies, nil)
+	}
+}
+
 // requests reads to the end, and decides what becomes of each request.
 func (l *link) requests() {
 	defer l.b.wg.Done()
@@ -85,7 +92,11 @@ func (l *link) message(m *protocol.Message) {
 		l.b.batches.Add(1)
 	}
 	group := answer{due: time.Now(), head: clone(m.Head), batch: m.Kind == protocol.Batch}
+	_, places := l.b.codec.(protocol.Enveloping)
 	err := Each(l.b.codec, m, func(member *protocol.Message, err error) {
+		if places && group.batch {
+			defer group.fill(len(group.bodies) + 1)
+		}
 		if malformed := (*protocol.Malformed)(nil); errors.As(err, &malformed) {
 			l.b.refused.Add(1)
 			l.b.trace(Event{Conn: l.n, What: "refused", Kind: member.Kind, Err: err})
@@ -151,6 +162,10 @@ func (l *link) request(m *protocol.Message, group *answer) {
 		}
 	default:
 		l.send(alone)
+	}
+	for next := a.Then; next != nil; next = next.Then {
+		due = due.Add(next.After)
+		l.send(answer{due: due, head: group.head, bodies: [][]byte{next.Body}})
 	}
 	if twice {
 		l.b.twice.Add(1)
@@ -317,13 +332,17 @@ func (l *link) empty(out []byte) ([]byte, error) {
 			r.Shuffle(len(a.bodies), func(i, j int) { a.bodies[i], a.bodies[j] = a.bodies[j], a.bodies[i] })
 		}
 		body := a.bodies[0]
+		n := len(a.bodies)
 		if a.batch && l.b.batching != nil {
 			var err error
-			if body, err = l.b.batching.AppendBatch(nil, a.bodies); err != nil {
+			if body, n, err = l.bundle(&a); err != nil {
 				return out, err
 			}
-			if len(a.bodies) > 1 {
+			if n > 1 {
 				l.b.bundles.Add(1)
+			}
+			if n == 0 || len(body) == 0 {
+				continue
 			}
 		}
 		next, err := appendFrame(out, l.b.codec, a.head, body)
@@ -332,11 +351,26 @@ func (l *link) empty(out []byte) ([]byte, error) {
 			continue
 		}
 		out = next
-		l.sent += len(a.bodies)
-		l.b.answers.Add(uint64(len(a.bodies)))
+		l.sent += n
+		l.b.answers.Add(uint64(n))
 		l.b.trace(Event{Conn: l.n, What: "answer", Kind: protocol.Response, Size: len(body), Body: body})
 	}
 	return out, nil
+}
+
+// bundle returns a as one body, and how many answers it holds: in the envelope of the batch that it answers, if there is one.
+func (l *link) bundle(a *answer) (body []byte, n int, err error) {
+	for _, b := range a.bodies {
+		if len(b) > 0 {
+			n++
+		}
+	}
+	if e, ok := l.b.codec.(protocol.Enveloping); ok && len(a.head) > 0 {
+		body, err = e.AppendAnswers(nil, a.head, a.bodies)
+		return body, n, err
+	}
+	body, err = l.b.batching.AppendBatch(nil, a.bodies)
+	return body, n, err
 }
 
 // close ends both directions, so that requests sees it too, and takes what it still sends.

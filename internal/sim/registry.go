@@ -2,13 +2,18 @@ package sim
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/hl7"
 )
 
-// Registry returns a Handler that accepts whatever comes, as the patient registry of a hospital would.
-// A patient whose number begins with AE or AR is refused so.
+// processing is how long a Registry takes from the acceptance of a message to its result.
+const processing = 50 * time.Millisecond
+
+// Registry returns a Handler that accepts whatever comes, as the patient registry of a hospital would: with one
+// acknowledgement in original mode, and in enhanced mode with those that a message asks for, that of its result later and as a
+// message of its own. A patient whose number begins with AE or AR is refused so.
 func Registry(codec *hl7.Codec) Handler {
 	number, err := codec.Getter("PID-3.1")
 	if err != nil {
@@ -23,6 +28,13 @@ func Registry(codec *hl7.Codec) Handler {
 		if code != "AA" {
 			words = "no such patient here"
 		}
-		return Answer{Body: codec.AppendAnswer(nil, m, code, words)}
+		acceptance, result := codec.Answers(m, code, words)
+		switch {
+		case acceptance == nil:
+			return Answer{Body: result}
+		case result == nil:
+			return Answer{Body: acceptance}
+		}
+		return Answer{Body: acceptance, Then: &Answer{Body: result, After: processing}}
 	}
 }

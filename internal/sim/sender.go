@@ -68,8 +68,14 @@ type Typed interface {
 type outgoing struct {
 	frame, body []byte
 	what        string
-	ids         []string // of the requests in it
-	anonymous   int      // answers that cannot be told by an ID
+	requests    []question
+	anonymous   int // answers that cannot be told by an ID
+}
+
+// question is a request without an answer.
+type question struct {
+	id     string
+	expect uint64
 }
 
 func (s *Sender) read(input io.Reader) ([]outgoing, error) {
@@ -145,11 +151,11 @@ func (s *Sender) outgoing(frame []byte, m *protocol.Message, err error) outgoing
 	out := outgoing{frame: frame, body: clone(shown(s.Codec, m)), what: describe(s.Codec, m, err)}
 	expect := func(m *protocol.Message, err error) {
 		switch {
-		case m.Kind == protocol.OneWay || m.Kind == protocol.Keepalive || m.Kind == protocol.SignOn:
+		case m.Tacit || m.Kind == protocol.OneWay || m.Kind == protocol.Keepalive || m.Kind == protocol.SignOn:
 		case err != nil || len(m.ID) == 0:
 			out.anonymous++
 		default:
-			out.ids = append(out.ids, string(m.ID))
+			out.requests = append(out.requests, question{string(m.ID), m.Expect})
 		}
 	}
 	if err != nil {
@@ -188,7 +194,7 @@ type exchange struct {
 	done  chan struct{} // nothing more will be
 
 	mu        sync.Mutex
-	open      []string // IDs of requests without an answer
+	open      []question
 	anonymous int
 	sent      int
 	failed    error // of writing
@@ -197,7 +203,7 @@ type exchange struct {
 func (e *exchange) send(conn net.Conn, messages []outgoing) {
 	for _, m := range messages {
 		e.mu.Lock()
-		e.open = append(e.open, m.ids...)
+		e.open = append(e.open, m.requests...)
 		e.anonymous += m.anonymous
 		e.show("->", m.what, m.frame, m.body)
 		e.mu.Unlock()
@@ -295,19 +301,39 @@ func (e *exchange) answered(m *protocol.Message, err error) {
 	if err != nil || m.Kind != protocol.Response || m.More {
 		return
 	}
-	if at := slices.Index(e.open, string(m.ID)); at >= 0 && len(m.ID) > 0 {
-		e.open = slices.Delete(e.open, at, at+1)
+	at := e.find(m.ID)
+	if at < 0 {
+		e.anonymous--
 		return
 	}
-	e.anonymous--
+	if matching, ok := e.s.Codec.(protocol.Matching); ok {
+		if matching.Match(e.open[at].expect, true, m) == protocol.Unasked || m.More && !m.Tacit {
+			return
+		}
+	}
+	e.open = slices.Delete(e.open, at, at+1)
+}
+
+// find returns which question an answer with the ID id is of, -1 if of none: of one that has that ID, or else of the first that
+// has as much of it in common as an answer gives back.
+func (e *exchange) find(id protocol.ID) int {
+	if len(id) == 0 {
+		return -1
+	}
+	at := slices.IndexFunc(e.open, func(q question) bool { return q.id == string(id) })
+	if scoped, ok := e.s.Codec.(protocol.Scoped); ok && at < 0 {
+		link := string(scoped.Link(id))
+		at = slices.IndexFunc(e.open, func(q question) bool { return string(scoped.Link(protocol.ID(q.id))) == link })
+	}
+	return at
 }
 
 func (e *exchange) missing(n int) string {
 	text := fmt.Sprintf("%d without an answer", n)
 	if len(e.open) > 0 {
 		var ids []string
-		for _, id := range e.open[:min(len(e.open), 10)] {
-			ids = append(ids, string(shownID(e.s.Codec, protocol.ID(id))))
+		for _, q := range e.open[:min(len(e.open), 10)] {
+			ids = append(ids, string(shownID(e.s.Codec, protocol.ID(q.id))))
 		}
 		text += ", with the id " + Printable([]byte(strings.Join(ids, ", ")), 200)
 	}

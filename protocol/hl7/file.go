@@ -78,6 +78,28 @@ func (c *Codec) PathsOf(m *protocol.Message) (paths []string) {
 	return paths
 }
 
+// Answers returns what a backend says of req, which it has processed with the result code (AA, AE or AR): in original mode that
+// alone; in enhanced mode first that it has accepted req, or not if nobody asks for the result, and then the result, each as far
+// as MSH-15 and 16 ask for it. The bodies are the caller's. It is for simulators and tests.
+func (c *Codec) Answers(req *protocol.Message, code, words string) (acceptance, result []byte) {
+	w := want(req)
+	if w.original {
+		return nil, c.AppendAnswer(nil, req, code, words)
+	}
+	good := code == "AA"
+	accepted := good || w.application != never
+	switch {
+	case accepted && w.accept.success():
+		acceptance = c.AppendAnswer(nil, req, "CA", "")
+	case !accepted && w.accept.failure():
+		acceptance = c.AppendAnswer(nil, req, "C"+code[1:], words)
+	}
+	if good && w.application.success() || !good && w.application.failure() {
+		result = c.AppendAnswer(nil, req, code, words)
+	}
+	return acceptance, result
+}
+
 // AppendAnswer appends what a backend answers req with: an acknowledgement with a code such as AA and a text in MSA-3. It is
 // for simulators and tests.
 func (c *Codec) AppendAnswer(dst []byte, req *protocol.Message, code, words string) []byte {

@@ -1,5 +1,5 @@
-# A hospital information system of the nineties, made of Debian's python3-hl7: it takes one message at a time on each
-# connection, believes everything, and stops for good on the first thing that it does not understand.
+# A hospital information system of the nineties, made of Debian's python3-hl7: it takes two connections and one message at a
+# time on each, believes everything, and stops for good on the first thing that it does not understand.
 #
 #   his.py HOST PORT
 import asyncio
@@ -29,10 +29,16 @@ def answer(message):
     return ack
 
 
+speaking = set()  # the connections on which something came
+
+
 async def serve(reader, writer):
     while not writer.is_closing():
         try:
             message = await reader.readmessage()
+            speaking.add(writer)
+            if len(speaking) > 2:
+                stop("a third connection")
         except asyncio.IncompleteReadError as end:
             if end.partial:
                 stop("half a message")
@@ -44,6 +50,7 @@ async def serve(reader, writer):
         except Exception as wrong:
             stop(repr(wrong))
         await writer.drain()
+    speaking.discard(writer)
     writer.close()
 
 
