@@ -134,10 +134,11 @@ func TestEscapesModel(t *testing.T) {
 		d := rapid.SampledFrom([]Delims{Usual, {'|', '^', '~', '\\', '&', '#'}, {'@', '~', '&', '#', '\\', 0}}).Draw(t, "delims")
 		text := rapid.StringOfN(rapid.SampledFrom([]rune(`abFSTREP|^~\&#@. `)), 0, 30, -1).Draw(t, "text")
 		escaped := d.AppendEscaped(nil, text, false)
-		if got := string(d.AppendUnescaped(nil, escaped)); got != text {
+		m := &Text{Delims: d}
+		if got := string(m.AppendUnescaped(nil, escaped)); got != text {
 			t.Fatalf("%q is %q, which is %q", text, escaped, got)
 		}
-		if bytes.ContainsAny(escaped, string([]byte{d.Field, d.Component, d.Repetition, d.Sub})) || d.BadEscape(escaped) >= 0 {
+		if bytes.ContainsAny(escaped, string([]byte{d.Field, d.Component, d.Repetition, d.Sub})) || m.BadEscape(escaped) >= 0 {
 			t.Fatalf("%q is %q", text, escaped)
 		}
 	})
@@ -147,9 +148,14 @@ func TestUnescape(t *testing.T) {
 	for raw, want := range map[string]string{
 		`a\F\b`: "a|b", `\S\\T\\R\\E\`: `^&~\`, `\X414a\`: "AJ", `\.br\`: "\n", `\H\loud\N\`: "loud", `\P\`: `\P\`, `\Z1\`: `\Z1\`, `\C1234\`: `\C1234\`, `\X4\`: `\X4\`, `\Xzz\`: `\Xzz\`, `a\`: `a\`, `\\`: `\\`, `\Q\`: `\Q\`,
 	} {
-		if got := string(Usual.AppendUnescaped(nil, []byte(raw))); got != want {
+		m := &Text{Delims: Usual}
+		if got := string(m.AppendUnescaped(nil, []byte(raw))); got != want {
 			t.Errorf("%s: got %q, want %q", raw, got, want)
 		}
+	}
+	big5 := &Text{Delims: Usual, Set: Pairs} // of which many characters end with a backslash
+	if got := string(big5.AppendUnescaped(nil, []byte("\xb3\\F\\\xa5\\"))); got != "\xb3\\F\\\xa5\\" || big5.BadEscape([]byte("\xb3\\ \\F\\ \xa5\\")) >= 0 {
+		t.Errorf("in BIG-5: got %q", got)
 	}
 	if got := string(Usual.AppendEscaped(nil, "ü\r\n\x00", false)); got != "??   " {
 		t.Errorf("got %q", got)
@@ -176,8 +182,8 @@ func FuzzText(f *testing.F) {
 			if s.Off >= 0 && (s.Len < 0 || int(s.Off+s.Len) > len(line)) {
 				t.Fatalf("%v is at %v of %d bytes", p, s, len(line))
 			}
-			_ = d.AppendUnescaped(nil, m.In(s))
-			_ = d.BadEscape(m.In(s))
+			_ = m.AppendUnescaped(nil, m.In(s))
+			_ = m.BadEscape(m.In(s))
 		}
 	})
 }
