@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/sallyport/sallyport/protocol"
 )
 
 // TestHospitalModel has senders, some of them with the same name, send messages under few control ids over several connections, in
@@ -22,11 +24,12 @@ func TestHospitalModel(t *testing.T) {
 		connections := rapid.IntRange(1, 3).Draw(rt, "connections")
 		inFlight := rapid.SampledFrom([]int{1, 2, 100}).Draw(rt, "in flight")
 		keep := rapid.SampledFrom([]time.Duration{0, 5 * time.Second}).Draw(rt, "keep")
+		mode := rapid.SampledFrom([]protocol.Mode{protocol.Key, protocol.Key, protocol.Rewrite}).Draw(rt, "mode")
 		var failure any // a failure is a panic, which must not end a goroutine of the bubble
 		inHospital(t, `{}`, func(r *Route) {
 			r.Backends[0] = BackendConfig{Name: "b", Connections: connections, InFlight: inFlight, Circuit: Circuit{Failures: 1000}, Strikes: 1000}
 			r.Limits.Strikes, r.Timeouts.Idle, r.Timeouts.Queue = 1000, -1, 2*time.Second
-			r.Keep.For = keep
+			r.Keep.For, r.Mode = keep, &mode
 		}, func(w *world) {
 			defer func() { failure = recover() }()
 			m := &hospitalModel{T: rt, w: w}

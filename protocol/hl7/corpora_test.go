@@ -230,3 +230,35 @@ func TestCorporaInOneStream(t *testing.T) {
 		t.Errorf("%d frames at once and %d byte by byte, or other verdicts", len(whole), len(single))
 	}
 }
+
+// minimal is profile-adt-min.json of the corpora, as it is said here.
+const minimal = `{"profiles": [{"name": "example-adt-min", "others": "any", "segments": [{"segment": "MSH", "fields": {"9": {"usage": "R"}, "10": {"usage": "R"}, "12": {"usage": "R"}}}, "EVN",
+	{"segment": "PID", "fields": {"3": {"usage": "R", "max": 1}, "5": {"usage": "R"}, "8": {"usage": "RE", "values": ["M", "F", "U"]}}},
+	{"segment": "PV1", "fields": {"2": {"usage": "R", "values": ["I", "O", "E", "P", "R", "B", "C", "N", "U"]}}}, {"segment": "ZFA", "usage": "X"}]}]}`
+
+// What does not conform is refused with the place and the code of what is wrong.
+func TestCorporaOfConformance(t *testing.T) {
+	files := corpus(t, "cosyte-hl7")
+	c := newCodec(t, minimal)
+	for name, want := range map[string]string{
+		"conformance/adt-pass.hl7": "", "conformance/adt-cardinality.hl7": "ERR||PID^1^3^2|198^", "conformance/adt-missing-required.hl7": "ERR||PID^1^3|101^", "conformance/adt-value-not-in-set.hl7": "ERR||PID^1^8|103^",
+		"vendor-quirks/out-of-order-segment.hl7": "ERR||EVN^1|", "canonical/z-segments.hl7": "",
+	} {
+		m, err := c.decoded(string(strictly(files[name])))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		ref := c.Police(m)
+		if ref == nil || want == "" {
+			if ref != nil || want != "" {
+				t.Errorf("%s: got %+v, want %q", name, ref, want)
+			}
+			continue
+		}
+		notice, _ := c.AppendNotice(nil, m, &protocol.Notice{Class: ref.Class, Cause: ref.Cause, Reasons: ref.Reasons})
+		if text := string(notice); strings.Count(text, "\rERR|") == 0 || !strings.Contains(text, "\r"+want) || !strings.Contains(text, "\rMSA|AE|") {
+			t.Errorf("%s: got %q, want %s", name, notice, want)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/protocol/hl7/er7"
 )
 
@@ -110,7 +111,7 @@ func (k *learnt) segment(t *er7.Text, i int) {
 		n = 2
 	}
 	for more = rest.Off >= 0; more && n < 1000; n++ {
-		field := rest
+		var field protocol.Span
 		field, rest, more = t.Cut(rest, t.Delims.Field)
 		if field.Len == 0 || er7.IsHeader(t.Name(i)) && n == 2 {
 			continue
@@ -123,7 +124,7 @@ func (k *learnt) segment(t *er7.Text, i int) {
 		e.valued++
 		repetitions := 0
 		for again := true; again; {
-			one := field
+			var one protocol.Span
 			one, field, again = t.Cut(field, t.Delims.Repetition)
 			repetitions++
 			raw := t.In(one)
