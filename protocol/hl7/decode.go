@@ -206,22 +206,32 @@ func (c *Codec) decodeMessage(m *protocol.Message, f *faults) error {
 	return nil
 }
 
-// readSet notes the character set. If delimiters are to be searched by character the header is read again so, and must say the
-// same.
+// readSet notes the character set that MSH-18 names. Where that is depends on the set, if there are more bytes than those of ASCII
+// in front of it: it is believed if it stands there too when the header is read by it.
 func (c *Codec) readSet(m *protocol.Message, d *er7.Delims) bool {
-	set, known := er7.SetOf(field(m, characterSet), d.Repetition)
-	if !known {
+	header := m.Spans[firstSegment]
+	naive, known := er7.SetOf(field(m, characterSet), d.Repetition)
+	switch {
+	case !known:
 		m.Code |= codeUnknown
 		return true
-	}
-	if set == er7.Plain {
+	case naive == er7.Plain && (len(field(m, characterSet)) > 0 || !mayShift(m.Body[:header.Len])):
 		return true
 	}
-	m.Code |= int32(set)
+	for _, set := range [...]er7.Set{er7.Pairs, er7.Shifted} {
+		m.Code = m.Code&^codeSet | int32(set)
+		c.readHeader(m)
+		if named, _ := er7.SetOf(field(m, characterSet), d.Repetition); named == set {
+			return true
+		}
+	}
+	m.Code &^= codeSet
 	c.readHeader(m)
-	again, known := er7.SetOf(field(m, characterSet), d.Repetition)
-	return known && again == set
+	return naive == er7.Plain
 }
+
+// mayShift reports whether header has bytes that could begin a character of several.
+func mayShift(header []byte) bool { return beyondASCII(header) || bytes.IndexByte(header, 0x1B) >= 0 }
 
 // readMSA finds MSA-1 and MSA-2. It is the second segment of every acknowledgement, but for an SFT and the like before it.
 func (c *Codec) readMSA(m *protocol.Message, d *er7.Delims) {

@@ -31,7 +31,7 @@ func TestAMessageInBIG5(t *testing.T) {
 	if err := c.DecodeBody(protocol.FromBackend, c.AppendAnswer(nil, m, "AA", ""), answer); err != nil || string(c.Link(answer.ID)) != "77" || string(answer.ID) != string(m.ID) {
 		t.Errorf("the answer has %q, %v", answer.ID, err)
 	}
-	// The set stands where it is only found if it is not believed.
+	// A header in which MSH-18 stands elsewhere if it is believed.
 	_, err = c.decoded(segments("MSH|^~\\&|LAB|\xa4|HIS|HOSP|2026||ADT^A01|77|P|2.5||||||BIG-5"))
 	if _, ok := errors.AsType[*protocol.Malformed](err); !ok {
 		t.Errorf("a header that can be read in two ways: %v", err)
