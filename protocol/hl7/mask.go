@@ -46,8 +46,7 @@ func shows(segment string, field int, text []byte) bool {
 	}
 	switch field {
 	case messageType:
-		kind, _, _ := bytes.Cut(text, []byte{'^'})
-		return harmless(text) && len(text) <= 16 && isType(kind)
+		return harmless(text) && len(text) <= 16 && len(text) >= 3 && isType(text[:3]) && (len(text) == 3 || er7.MayDelimit(text[3]))
 	case dateTime, sequenceNumber:
 		return moment.Match(text)
 	case processingID:

@@ -73,6 +73,8 @@ func (w *walker) skip(p []byte) int {
 		return 0
 	case w.set == Pairs && p[0] >= 0x81: // of four bytes, too, the second two are a pair
 		return min(2, len(p))
+	case w.set == Shifted && p[0] == esc && len(p) > 2 && p[1] == '$' && p[2] == ')': // it changes nothing below 0x80
+		return min(4, len(p))
 	case w.set == Shifted && p[0] == esc && len(p) > 2:
 		n := 3
 		if w.two = p[1] == '$'; w.two && p[2] == '(' {
