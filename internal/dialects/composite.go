@@ -45,7 +45,7 @@ func (im *importer) subfields(place string, f *moovField) (in *dialect.Inside, w
 		in.Parts = append(in.Parts, &dialect.Part{ID: f.tagOf(key), Declared: *part})
 	}
 	in.Strict = in.Strict && !missing
-	written = asOne(in)
+	written = asOne(in, strings.HasSuffix(strings.ToUpper(f.Prefix), ".FIXED"))
 	if written == "binary" && in.Tag != nil && (in.Tag.Encoding == "ebcdic" || in.Tag.Encoding == "hex") {
 		im.lose(place, "tags in %s among bytes cannot be said; the parts are left out", in.Tag.Encoding)
 		return nil, "binary"
@@ -102,9 +102,9 @@ func (im *importer) label(place, at string, in *dialect.Inside, sub *moovField, 
 	return true
 }
 
-// asOne returns the encoding that everything in a field has, and "binary" if there is none. The parts of a text are written
-// as the text is, and say nothing.
-func asOne(in *dialect.Inside) string {
+// asOne returns the encoding that everything in a field has, and "binary" if there is none: BCD only where the length does not
+// vary, as it is in bytes. The parts of a text are written as the text is, and say nothing.
+func asOne(in *dialect.Inside, fixed bool) string {
 	written := map[string]bool{}
 	for _, p := range in.Parts {
 		written[encodingOf(&p.Declared)] = true
@@ -118,12 +118,12 @@ func asOne(in *dialect.Inside) string {
 			written[l.Encoding] = true
 		}
 	}
-	for _, encoding := range []string{"ascii", "ebcdic"} {
-		if in.Kind == "ber" || len(written) != 1 || !written[encoding] {
+	for _, encoding := range []string{"ascii", "ebcdic", "bcd"} {
+		if in.Kind == "ber" || len(written) != 1 || !written[encoding] || encoding == "bcd" && !(fixed && wholeBytes(in)) {
 			continue
 		}
 		for _, p := range in.Parts {
-			p.Encoding, p.Prefix = "", ""
+			p.Encoding, p.Prefix, p.Pad = "", "", ""
 		}
 		for _, l := range labels {
 			if l != nil {
@@ -133,6 +133,14 @@ func asOne(in *dialect.Inside) string {
 		return encoding
 	}
 	return "binary"
+}
+
+// wholeBytes reports whether in has digits alone, of which nothing fills up a byte: those of all the parts are then one number.
+func wholeBytes(in *dialect.Inside) bool {
+	return in.Kind == "positional" && !slices.ContainsFunc(in.Parts, func(p *dialect.Part) bool {
+		digits, ok := strings.CutPrefix(p.Form, "n ")
+		return !ok || strings.ContainsAny(digits[len(digits)-1:], "13579")
+	})
 }
 
 // keys are those of the parts, in the order in which they stand in a message where no tags say which is which.

@@ -77,12 +77,12 @@ func (im *importer) moovBitmap(place string, f *moovField) {
 		im.lose(place, "a bitmap in %s cannot be said; it is taken for hexadecimal digits", im.decl.Bitmap)
 		im.decl.Bitmap = "hex"
 	}
-	if f.FixedBitmap {
+	if f.FixedBitmap || im.decl.Bitmap == "binary" && f.Length > 8 {
 		im.lose(place, "a bitmap of %d bytes whether or not its first bit is set cannot be said", f.Length)
 	}
 }
 
-// moovTypes are the types that content has here. Digits that are filled up with others than digits are no digits.
+// moovTypes are the types that content has here.
 var moovTypes = map[string]string{"String": "ans", "Numeric": "n", "Binary": "b", "Hex": "b", "Composite": "ans", "Track1": "ans", "Track2": "z", "Track3": "z"}
 
 // moovField declares f. It is nil if that cannot be said.
@@ -101,12 +101,14 @@ func (im *importer) moovField(place string, f *moovField) *dialect.Declared {
 	case !tlv && width != "FIXED" && (width == "" || strings.Trim(width, "L") != ""):
 		im.lose(place, "there is no prefix %q here; the field is left out", f.Prefix)
 		return nil
-	case letters == "n" && f.Padding != nil && f.Padding.Type != "None" && strings.Trim(string(f.Padding.Pad), "0123456789") != "":
+	case letters == "n" && f.Padding != nil && f.Padding.Type != "None" && strings.Trim(string(f.Padding.Pad), "0123456789") != "": // blanks in front of digits, for one
 		letters = "ans"
 	}
-	d := &dialect.Declared{Name: plain(f.Description)}
+	d, length := &dialect.Declared{Name: plain(f.Description)}, f.Length
 	if len(f.Subfields) > 0 {
-		d.Inside, d.Encoding = im.subfields(place, f)
+		if d.Inside, d.Encoding = im.subfields(place, f); d.Encoding == "bcd" {
+			length *= 2 // there it is in bytes
+		}
 	} else {
 		d.Encoding = im.encoding(place, f.Enc)
 	}
@@ -124,16 +126,16 @@ func (im *importer) moovField(place string, f *moovField) *dialect.Declared {
 	}
 	switch {
 	case tlv: // the length behind the tag says it
-		varies(d, letters, "ascii", max(2, len(strconv.Itoa(f.Length))), f.Length)
+		varies(d, letters, "ascii", max(2, len(strconv.Itoa(length))), length)
 	case width == "FIXED":
-		fixed(d, letters, f.Length)
+		fixed(d, letters, length)
 	default:
 		d.Prefix = im.encoding(place, prefix)
 		dots := len(width)
 		if d.Prefix == "hex" {
 			dots *= 2 // so many bytes
 		}
-		varies(d, letters, d.Prefix, dots, f.Length)
+		varies(d, letters, d.Prefix, dots, length)
 	}
 	if d.Encoding == "ascii" || letters == "b" && d.Encoding == "binary" {
 		d.Encoding = ""
