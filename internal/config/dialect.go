@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sallyport/sallyport/protocol/iso8583/dialect"
 )
@@ -20,7 +21,7 @@ func Dialect(path string, env Env) (*dialect.Dialect, error) {
 		return nil, l.result()
 	}
 	if err := json.Unmarshal(l.root.marshal(nil, nil), &ref); err != nil {
-		l.add(nil, l.root.at, jsonError(err), "sallyport schema --dialect describes the file")
+		l.add(nil, l.root.at, strings.TrimPrefix(jsonError(err), "json: "), "sallyport schema --dialect describes the file, and "+ref.FileHint())
 		return nil, l.result()
 	}
 	d, err := ref.Resolve()
