@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -80,7 +81,11 @@ func execute(root *cobra.Command, args []string) int {
 	}
 	if wrong, ok := errors.AsType[*config.Error](err); ok {
 		// The first thing in a line is the place, which editors and terminals can open.
-		fmt.Fprintf(w, "%v\n%s: %s. Nothing was started.\n", wrong, root.Name(), mistakes(wrong))
+		fmt.Fprintf(w, "%v\n%s: %s.", wrong, root.Name(), mistakes(wrong))
+		if wrong.Of == "" {
+			fmt.Fprint(w, " Nothing was started.")
+		}
+		fmt.Fprintln(w)
 	} else if !errors.Is(err, errTold) {
 		fmt.Fprintf(w, "%s: %v\n", root.Name(), err)
 	}
@@ -124,8 +129,9 @@ func files(flag string, args []string) []string {
 }
 
 func mistakes(e *config.Error) string {
+	of := cmp.Or(e.Of, "the configuration")
 	if n := len(e.Mistakes) + e.More; n > 1 {
-		return fmt.Sprintf("the configuration has %d mistakes", n)
+		return fmt.Sprintf("%s has %d mistakes", of, n)
 	}
-	return "the configuration has a mistake"
+	return of + " has a mistake"
 }

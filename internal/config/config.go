@@ -71,6 +71,8 @@ type loader struct {
 	name string
 	env  Env
 	open func(path string, limit int64) ([]byte, error)
+	of   string // what the file is, where it is no configuration
+	hint string // what such a file must look like
 
 	root     *node
 	mistakes []found

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sallyport/sallyport/protocol/iso8583/dialect"
 )
@@ -14,13 +15,13 @@ func Dialect(path string, env Env) (*dialect.Dialect, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the dialect: %w", err)
 	}
-	l := &loader{name: path, env: env, open: readFile}
+	var ref dialect.Ref
+	l := &loader{name: path, env: env, open: readFile, of: "the dialect", hint: ref.FileHint()}
 	if l.root = l.read(data); l.root == nil {
 		return nil, l.result()
 	}
-	var ref dialect.Ref
 	if err := json.Unmarshal(l.root.marshal(nil, nil), &ref); err != nil {
-		l.add(nil, l.root.at, jsonError(err), "sallyport schema --dialect describes the file")
+		l.add(nil, l.root.at, strings.TrimPrefix(jsonError(err), "json: "), "sallyport schema --dialect describes the file, and "+ref.FileHint())
 		return nil, l.result()
 	}
 	d, err := ref.Resolve()

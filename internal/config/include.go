@@ -2,8 +2,12 @@ package config
 
 import "reflect"
 
-// fromFile is an option that can stand in a file of its own: it tells whether a text in its place is the name of one.
-type fromFile interface{ FromFile(text string) bool }
+// fromFile is an option that can stand in a file of its own: it tells whether a text in its place is the name of one, and what
+// such a file must look like.
+type fromFile interface {
+	FromFile(text string) bool
+	FileHint() string
+}
 
 // include puts the content of files in the place of their names, where an option is of that kind. What is wrong in such a
 // file is reported at its place there.
@@ -20,7 +24,7 @@ func (l *loader) include() {
 			return
 		}
 		in := &inclusion{file: name, at: n.at}
-		inner := &loader{name: name, env: l.env, open: l.open}
+		inner := &loader{name: name, env: l.env, open: l.open, hint: option.FileHint()}
 		tree := inner.read(data)
 		for _, m := range inner.mistakes {
 			m.at.in = in

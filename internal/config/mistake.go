@@ -37,6 +37,8 @@ func (m Mistake) String() string {
 // Error is all that is wrong with a configuration, in the order of the file. It holds
 // no value that came from the environment or from a file of secrets.
 type Error struct {
+	// Of is what the mistakes are in, as in "the dialect"; "" is the configuration.
+	Of       string
 	Mistakes []Mistake
 	// More is the number of mistakes that were left out.
 	More int
@@ -107,7 +109,7 @@ func (l *loader) result() error {
 		return cmp.Or(cmp.Compare(a.at.line, b.at.line), cmp.Compare(a.at.col, b.at.col),
 			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	e := &Error{}
+	e := &Error{Of: l.of}
 	for _, f := range l.mistakes {
 		if len(e.Mistakes) == maxMistakes {
 			e.More++

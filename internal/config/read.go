@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -36,10 +37,10 @@ func (l *loader) read(data []byte) *node {
 	top := position{line: 1, col: 1}
 	switch {
 	case len(data) > maxFile:
-		l.add(nil, top, tooLarge, "")
+		l.add(nil, top, tooLarge, l.hint)
 		return nil
 	case !utf8.Valid(data):
-		l.add(nil, badText(data), "this is not UTF-8 text", "")
+		l.add(nil, badText(data), "this is not UTF-8 text", l.hint)
 		return nil
 	}
 	data = []byte(strings.TrimPrefix(string(data), "\ufeff"))
@@ -49,7 +50,7 @@ func (l *loader) read(data []byte) *node {
 	file, err := parse(data)
 	if err != nil {
 		at, message := syntaxError(err)
-		l.add(nil, at, message, syntaxHint(string(data), at))
+		l.add(nil, at, message, cmp.Or(syntaxHint(string(data), at), l.hint))
 		return nil
 	}
 	var body ast.Node
@@ -64,7 +65,7 @@ func (l *loader) read(data []byte) *node {
 		body = doc.Body
 	}
 	if body == nil {
-		l.add(nil, top, "the file is empty", "it must have routes")
+		l.add(nil, top, "the file is empty", cmp.Or(l.hint, "it must have routes"))
 		return nil
 	}
 	b := &builder{l: l, anchors: map[string]*node{}}
@@ -73,7 +74,7 @@ func (l *loader) read(data []byte) *node {
 	case root == nil:
 		return nil
 	case root.kind != mapping:
-		l.add(nil, root.at, fmt.Sprintf("want a mapping (key: value), got %s", root.kind), "")
+		l.add(nil, root.at, fmt.Sprintf("want a mapping (key: value), got %s", root.kind), l.hint)
 		return nil
 	}
 	return root

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/sallyport/sallyport/protocol/iso8583/dialect"
 )
@@ -29,6 +31,8 @@ func Import(data []byte) (decl *dialect.Declaration, lost []string, err error) {
 	if len(im.decl.Fields) == 0 {
 		return nil, nil, errors.New("there are no fields in it")
 	}
+	im.beginning()
+	im.edition()
 	if _, err := im.decl.Dialect(); err != nil {
 		return nil, nil, fmt.Errorf("what is in it is no dialect: %w", err)
 	}
@@ -38,11 +42,77 @@ func Import(data []byte) (decl *dialect.Declaration, lost []string, err error) {
 type importer struct {
 	decl *dialect.Declaration
 	lost []string
+	page bool // that EBCDIC is another there was said
 }
 
 // lose notes what is not as it was.
 func (im *importer) lose(place, format string, args ...any) {
 	im.lost = append(im.lost, place+": "+fmt.Sprintf(format, args...))
+}
+
+// add declares field n, without its parts if those cannot be, and not at all if it cannot be itself: one field that is
+// wrong leaves the others as they are.
+func (im *importer) add(n int, d *dialect.Declared) {
+	number := strconv.Itoa(n)
+	if n == 35 || n == 36 {
+		if digits, ok := strings.CutPrefix(d.Form, "n"); ok {
+			d.Form = "z" + digits // tracks have separators, which are no digits
+		}
+	}
+	possible := func() error {
+		try := dialect.Declaration{Encoding: im.decl.Encoding, Digits: im.decl.Digits, Prefix: im.decl.Prefix, Tertiary: n > 128,
+			Fields: map[string]*dialect.Declared{number: d}}
+		_, err := try.Dialect()
+		return err
+	}
+	err := possible()
+	if err != nil && d.Inside != nil {
+		im.lose("field "+number, "its parts are left out: %s", oneLine(err))
+		d.Inside = nil
+		err = possible()
+	}
+	if err != nil {
+		im.lose("field "+number, "it is left out: %s", oneLine(err))
+		return
+	}
+	im.decl.Fields[number] = d
+	im.decl.Tertiary = im.decl.Tertiary || n > 128
+}
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// beginning says what is taken for granted of the message type and the bitmap.
+func (im *importer) beginning() {
+	if im.decl.MTI == "" {
+		im.decl.MTI = "ascii"
+		im.lose("field 0", "it is not said how the message type is written; it is taken for ASCII")
+	}
+	if im.decl.Bitmap == "" {
+		im.decl.Bitmap = "hex"
+		im.lose("field 1", "it is not said how the bitmap is written; it is taken for hexadecimal digits")
+	}
+}
+
+// edition finds the edition, which is not said there, by the length of the response code: each has another one.
+func (im *importer) edition() {
+	code := im.decl.Fields["39"]
+	switch {
+	case code != nil && strings.HasSuffix(code.Form, " 2"):
+	case code != nil && strings.HasSuffix(code.Form, " 3"):
+		im.decl.Version = 1993
+	case code != nil && strings.HasSuffix(code.Form, " 4"):
+		im.decl.Version = 2003
+	default:
+		im.lose("field 39", "its length, 2, 3 or 4, would tell the edition; that is taken for 1987: say version: 1993 or 2003 if it is another")
+	}
+}
+
+// ebcdic says, once, that the signs named are other bytes there than in code page 037.
+func (im *importer) ebcdic(place, there, signs string) {
+	if !im.page {
+		im.page = true
+		im.lose(place, "EBCDIC there is %s, and is taken for code page 037, here and in the fields that follow: %s are other bytes", there, signs)
+	}
 }
 
 // utf8From returns data as UTF-8: what is none is taken for Windows-1252, of which only punctuation differs from Latin-1.

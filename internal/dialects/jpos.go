@@ -2,118 +2,160 @@ package dialects
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/sallyport/sallyport/protocol/iso8583/dialect"
 )
 
-// packager is a packager of jPOS's GenericPackager.
-type packager struct {
-	XMLName xml.Name
-	Fields  []packed `xml:",any"`
-}
-
+// packed is a field of a packager of jPOS's GenericPackager, and the packager itself.
 type packed struct {
-	XMLName xml.Name
-	ID      string   `xml:"id,attr"`
-	Length  int      `xml:"length,attr"`
-	Name    string   `xml:"name,attr"`
-	Pad     string   `xml:"pad,attr"`
-	Class   string   `xml:"class,attr"`
-	Fields  []packed `xml:",any"`
+	XMLName  xml.Name
+	ID       string     `xml:"id,attr"`
+	Length   int        `xml:"length,attr"`
+	Name     string     `xml:"name,attr"`
+	Pad      string     `xml:"pad,attr"`
+	Class    string     `xml:"class,attr"`
+	Packager string     `xml:"packager,attr"`
+	Bitmap   string     `xml:"emitBitmap,attr"`
+	First    string     `xml:"firstField,attr"`
+	Others   []xml.Attr `xml:",any,attr"`
+	Fields   []packed   `xml:",any"`
+	number   int
 }
-
-// className takes the name of a field packager apart: how it is written, how long the length in front is, whether that is
-// binary, and what it holds.
-var className = regexp.MustCompile(`^IF([AEB]|EP)?_(L*)(H?)(E?)(NUM|NUMERIC|CHAR|BINARY|AMOUNT|BITMAP|NOP)$`)
 
 // jpos reads a packager. What a DOCTYPE names is not fetched.
 func (im *importer) jpos(data []byte) error {
 	dec := xml.NewDecoder(bytes.NewReader(data))
-	dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
-	var p packager
+	dec.CharsetReader = singleByte
+	var p packed
 	if err := dec.Decode(&p); err != nil {
 		return fmt.Errorf("this is no XML that a packager could be: %w", err)
 	}
 	if p.XMLName.Local != "isopackager" {
 		return fmt.Errorf("this is <%s>, and a packager is <isopackager>", p.XMLName.Local)
 	}
+	if err := p.sort(); err != nil {
+		return err
+	}
+	if p.Bitmap == "false" {
+		im.lose("isopackager", "a message without a bitmap cannot be said")
+	}
+	im.jposOthers("isopackager", &p)
+	third := slices.ContainsFunc(p.Fields, func(f packed) bool { return f.number == 1 && f.Length > 16 })
+	for i := range p.Fields {
+		f := &p.Fields[i]
+		place, name := "field "+f.ID, unqualified(f.Class)
+		c := classOf(name)
+		switch {
+		case name == "IF_NOP" || name == "IF_UNUSED": // no field
+		case f.number == 65 && third: // its bit announces the third bitmap
+		case f.number > 128 && !third:
+			im.lose(place, "only a bitmap with a length of 24 could announce it; it is left out")
+		case c == nil:
+			im.jposUnknown(place, name)
+		case f.number == 0:
+			im.jposType(place, name, c)
+		case f.number == 1:
+			im.jposBitmap(place, name, c)
+		default:
+			if d := im.jposField(place, f); d != nil {
+				im.add(f.number, d)
+			}
+		}
+	}
+	im.decl.Tertiary = third
+	return nil
+}
+
+// singleByte reads the encodings that packagers are written in besides UTF-8.
+func singleByte(charset string, r io.Reader) (io.Reader, error) {
+	switch strings.ToLower(charset) {
+	case "iso-8859-1", "iso8859-1", "latin1", "windows-1252", "us-ascii", "ascii":
+		data, err := io.ReadAll(r)
+		return bytes.NewReader(utf8From(data)), err
+	}
+	return nil, fmt.Errorf("it is in %s; want UTF-8 or ISO-8859-1", charset)
+}
+
+// sort numbers the fields of p and puts them in their order.
+func (p *packed) sort() error {
 	for i := range p.Fields {
 		f := &p.Fields[i]
 		n, err := strconv.Atoi(f.ID)
-		if err != nil || n < 0 || n > 192 {
+		if err != nil || strconv.Itoa(n) != f.ID || n < 0 || n > 192 {
 			return fmt.Errorf("field %q: want a number up to 192", f.ID)
 		}
-		place := "field " + f.ID
-		class := f.Class[strings.LastIndexByte(f.Class, '.')+1:]
-		written := map[string]string{"A": "ascii", "B": "bcd", "E": "ebcdic", "": "ascii"}
-		m := className.FindStringSubmatch(class)
-		switch {
-		case m == nil:
-			im.lose(place, "there is no class %q here; the field is left out", class)
-		case n == 0:
-			im.decl.MTI = written[m[1]]
-		case n == 1 || m[5] == "BITMAP":
-			if n == 1 {
-				im.decl.Bitmap = map[string]string{"A": "hex", "B": "binary", "E": "ebcdic"}[m[1]]
-			}
-		case m[5] == "NOP":
-		default:
-			if n > 128 {
-				im.decl.Tertiary = true
-			}
-			if d := im.jposField(place, f, m); d != nil {
-				im.decl.Fields[f.ID] = d
-			}
-		}
-		if f.XMLName.Local == "isofieldpackager" {
-			im.lose(place, "its parts are left out: the content is one text")
+		f.number = n
+	}
+	slices.SortStableFunc(p.Fields, func(a, b packed) int { return cmp.Compare(a.number, b.number) })
+	for i := 1; i < len(p.Fields); i++ {
+		if p.Fields[i].number == p.Fields[i-1].number {
+			return fmt.Errorf("field %s stands there twice", p.Fields[i].ID)
 		}
 	}
 	return nil
 }
 
-// jposField makes a field of the parts of its class's name: m has how it is written, the L of the length, H, E, and what it holds.
-func (im *importer) jposField(place string, f *packed, m []string) *dialect.Declared {
+// jposOthers says which attributes of p nothing here reads. What trim changes is not seen in a message.
+func (im *importer) jposOthers(place string, p *packed) {
+	for _, a := range p.Others {
+		name := a.Name.Local
+		usual := name == "trim" || name == "maxValidField" || name == "bitmapField" && a.Value == "1"
+		if a.Name.Space == "" && name != "xmlns" && !usual {
+			im.lose(place, "%s=%q cannot be said", name, a.Value)
+		}
+	}
+}
+
+func (im *importer) jposUnknown(place, name string) {
+	im.lose(place, "what the class %q writes cannot be said; the field is left out", name)
+}
+
+func (im *importer) jposType(place, name string, c *class) {
+	if c.digits > 0 || c.kind == "AMOUNT" || c.kind == "BITMAP" || c.kind == "BINARY" && c.content != "B" {
+		im.lose(place, "%s writes no message type", name)
+		return
+	}
+	im.decl.MTI = jposText[c.content]
+}
+
+func (im *importer) jposBitmap(place, name string, c *class) {
+	if c.kind != "BITMAP" {
+		im.lose(place, "%s writes no bitmap", name)
+		return
+	}
+	im.decl.Bitmap = map[string]string{"A": "hex", "B": "binary", "E": "ebcdic"}[c.content]
+}
+
+// jposField makes a field of what the name of its class says. It is nil if that cannot be said.
+func (im *importer) jposField(place string, f *packed) *dialect.Declared {
+	im.jposOthers(place, f)
+	c := classOf(unqualified(f.Class))
+	if c == nil || c.kind == "BITMAP" || f.Length < 1 {
+		im.jposUnknown(place, unqualified(f.Class))
+		return nil
+	}
 	d := &dialect.Declared{Name: plain(f.Name)}
-	how, width, binary := m[1], len(m[2]), m[3] == "H"
-	letters := map[string]string{"NUM": "n", "NUMERIC": "n", "CHAR": "ans", "BINARY": "b", "AMOUNT": "x+n"}[m[5]]
-	length := f.Length
-	switch {
-	case m[5] == "NUM" || m[5] == "NUMERIC" || m[5] == "AMOUNT":
-		d.Encoding = map[string]string{"A": "ascii", "B": "bcd", "E": "ebcdic"}[how]
-	case m[5] == "CHAR" && (how == "E" || m[4] == "E"):
-		d.Encoding = "ebcdic"
-	case m[5] == "BINARY" && how == "A" && width == 0:
-		d.Encoding = "hex"
-	case m[5] == "BINARY" && how != "B":
-		im.lose(place, "it is not said here whether %s holds bytes or digits; it is taken for bytes", m[0])
+	letters, length := c.declare(d, f.Length, f.Pad == "true")
+	if d.Encoding == "ebcdic" && letters == "ans" {
+		im.ebcdic(place, "code page 1047", "[ ] ^")
 	}
-	if m[5] == "AMOUNT" {
-		length-- // there the sign is counted
+	if c.kind == "BINARY" && c.content == "E" && c.digits == 0 {
+		im.lose(place, "bytes in hexadecimal digits of EBCDIC are taken for the text that they are written as")
 	}
-	if d.Encoding == "bcd" && f.Pad != "true" && (width > 0 || length%2 != 0) {
-		d.Pad = "right"
+	if f.XMLName.Local == "isofieldpackager" {
+		letters = im.jposInside(place, f, d, letters)
 	}
-	if width == 0 {
-		d.Form = letters + " " + strconv.Itoa(length)
-		if letters == "b" {
-			d.Form = "b " + strconv.Itoa(8*length)
-		}
+	if c.digits == 0 {
+		fixed(d, letters, length)
 	} else {
-		prefix := map[string]string{"A": "ascii", "B": "bcd", "E": "ebcdic", "": "ascii"}[how]
-		if binary {
-			prefix, width = "binary", (width+1)/2 // LLH is one byte, LLLH two
-		}
-		im.varies(place, d, letters, prefix, width, length)
-	}
-	if d.Encoding == "ascii" {
-		d.Encoding = ""
+		varies(d, letters, c.prefix, c.digits, length)
 	}
 	return d
 }

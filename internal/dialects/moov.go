@@ -12,27 +12,13 @@ import (
 	"github.com/sallyport/sallyport/protocol/iso8583/dialect"
 )
 
-// moovField is a field of moov-io/iso8583's specification.
-type moovField struct {
-	Type        string
-	Length      int
-	Description string
-	Enc, Prefix string
-	Padding     *struct{ Type string }
-	Tag         *struct {
-		Length int
-		Enc    string
-	}
-	Subfields map[string]*moovField
-}
-
 // moov reads a specification: fields by number ("2" or, before, "Field002"), or, in its oldest form, elements in the
 // standard's notation.
 func (im *importer) moov(data []byte) error {
 	var spec struct {
 		Name     string
 		Fields   map[string]*moovField
-		Elements map[string]struct{ Describe, Description string }
+		Elements map[string]element
 		Encoding map[string]string
 	}
 	if err := json.Unmarshal(data, &spec); err != nil {
@@ -40,107 +26,116 @@ func (im *importer) moov(data []byte) error {
 	}
 	im.decl.Name = spec.Name
 	if spec.Elements != nil {
-		im.elements(spec.Encoding)
-		for key, e := range spec.Elements {
-			form, note, _ := strings.Cut(e.Describe, ";")
-			switch form = strings.Join(strings.Fields(form), " "); {
-			case key == "1":
-			case key == "65" && form == "b 1":
-				im.lose("elements.65", "bit 65 announces a third bitmap, and is no field: say tertiary: true if there is one")
-			default:
-				im.decl.Fields[key] = &dialect.Declared{Name: plain(strings.TrimSpace(e.Description + " " + strings.TrimSpace(note))), Form: form}
-			}
-		}
-		return nil
+		return im.elements(spec.Elements, spec.Encoding)
 	}
-	for _, key := range slices.Sorted(maps.Keys(spec.Fields)) {
-		n, err := strconv.Atoi(strings.TrimLeft(strings.TrimPrefix(key, "Field"), "0") + map[bool]string{true: "0"}[strings.Trim(strings.TrimPrefix(key, "Field"), "0") == ""])
-		f := spec.Fields[key]
+	fields := map[int]*moovField{}
+	for key, f := range spec.Fields {
+		n, err := strconv.Atoi(strings.TrimPrefix(key, "Field"))
 		if err != nil || f == nil {
 			return errors.New("fields." + key + " is no field with a number")
 		}
-		place := "field " + strconv.Itoa(n)
-		switch n {
-		case 0:
-			im.decl.MTI = im.encoding(place, f.Enc)
-		case 1:
-			im.decl.Bitmap = im.encoding(place, f.Enc)
+		if fields[n] != nil {
+			return fmt.Errorf("field %d stands there twice", n)
+		}
+		fields[n] = f
+	}
+	expands := fields[1] == nil || !fields[1].FixedBitmap
+	for _, n := range slices.Sorted(maps.Keys(fields)) {
+		place, f := "field "+strconv.Itoa(n), fields[n]
+		switch {
+		case n == 0:
+			im.moovType(place, f)
+		case n == 1:
+			im.moovBitmap(place, f)
+		case n == 65 && expands && slices.Max(slices.Collect(maps.Keys(fields))) > 128: // its bit announces the third bitmap
 		default:
 			if d := im.moovField(place, f); d != nil {
-				im.decl.Fields[strconv.Itoa(n)] = d
+				im.add(n, d)
 			}
 		}
 	}
 	return nil
 }
 
-// elements takes over the encodings of the oldest form.
-func (im *importer) elements(enc map[string]string) {
-	is := func(key, value string) bool { return strings.EqualFold(enc[key], value) }
-	if is("mti_enc", "BCD") {
-		im.decl.MTI = "bcd"
+func (im *importer) moovType(place string, f *moovField) {
+	encoding := im.encoding(place, f.Enc)
+	switch {
+	case encoding == "binary" && f.Length == 2: // digits in nibbles are BCD
+		encoding = "bcd"
+	case encoding == "binary" && f.Length == 4:
+		encoding = "ascii"
+	case encoding == "binary" || encoding == "hex":
+		im.lose(place, "a message type in %s cannot be said; it is taken for ASCII", encoding)
+		encoding = "ascii"
 	}
-	im.decl.Bitmap = "binary"
-	if is("bmp_enc", "HEX") {
+	im.decl.MTI = encoding
+}
+
+func (im *importer) moovBitmap(place string, f *moovField) {
+	im.decl.Bitmap = im.encoding(place, f.Enc)
+	if im.decl.Bitmap != "binary" && im.decl.Bitmap != "hex" {
+		im.lose(place, "a bitmap in %s cannot be said; it is taken for hexadecimal digits", im.decl.Bitmap)
 		im.decl.Bitmap = "hex"
 	}
-	for key, into := range map[string]*string{"num_enc": &im.decl.Digits, "len_enc": &im.decl.Prefix} {
-		switch {
-		case is(key, "BCD"), is(key, "RBCD"):
-			*into = "bcd"
-		case is(key, "HEX"):
-			*into = "hex"
-		}
-	}
-	if is("chr_enc", "EBCDIC") {
-		im.decl.Encoding = "ebcdic"
-	}
-	if is("num_enc", "RBCD") {
-		im.lose("encoding.num_enc", "an odd number of digits is filled up on the right: say pad: right for each field")
-	}
-	if is("bin_enc", "HEX") {
-		im.lose("encoding.bin_enc", "bytes are in hexadecimal digits: say encoding: hex for each field of type b")
-	}
-	if e := enc["trk_enc"]; e != "" && !strings.EqualFold(e, enc["chr_enc"]) {
-		im.lose("encoding.trk_enc", "tracks are in %s: say so for fields 35 and 36", e)
+	if f.FixedBitmap || im.decl.Bitmap == "binary" && f.Length > 8 {
+		im.lose(place, "a bitmap of %d bytes whether or not its first bit is set cannot be said", f.Length)
 	}
 }
 
+// moovTypes are the types that content has here.
+var moovTypes = map[string]string{"String": "ans", "Numeric": "n", "Binary": "b", "Hex": "b", "Composite": "ans", "Track1": "ans", "Track2": "z", "Track3": "z"}
+
+// moovField declares f. It is nil if that cannot be said.
 func (im *importer) moovField(place string, f *moovField) *dialect.Declared {
-	d := &dialect.Declared{Name: plain(f.Description)}
-	letters := map[string]string{"String": "ans", "Numeric": "n", "Binary": "b", "Hex": "b", "Composite": "ans", "Track1": "ans", "Track2": "z", "Track3": "z"}[f.Type]
-	if letters == "" {
+	for _, key := range f.others {
+		im.lose(place+"."+key, "nothing here says this")
+	}
+	letters := moovTypes[f.Type]
+	prefix, width, _ := strings.Cut(f.Prefix, ".")
+	width = strings.ToUpper(width)
+	tlv := strings.EqualFold(f.Prefix, "BerTLV")
+	switch {
+	case letters == "":
 		im.lose(place, "there is no type %q here; the field is left out", f.Type)
 		return nil
+	case !tlv && width != "FIXED" && (width == "" || strings.Trim(width, "L") != ""):
+		im.lose(place, "there is no prefix %q here; the field is left out", f.Prefix)
+		return nil
+	case letters == "n" && f.Padding != nil && f.Padding.Type != "None" && strings.Trim(string(f.Padding.Pad), "0123456789") != "": // blanks in front of digits, for one
+		letters = "ans"
 	}
-	d.Encoding = im.encoding(place, f.Enc)
-	if strings.EqualFold(f.Enc, "LBCD") {
+	d, length := &dialect.Declared{Name: plain(f.Description)}, f.Length
+	if len(f.Subfields) > 0 {
+		if d.Inside, d.Encoding = im.subfields(place, f); d.Encoding == "bcd" {
+			length *= 2 // there it is in bytes
+		}
+	} else {
+		d.Encoding = im.encoding(place, f.Enc)
+	}
+	if strings.EqualFold(strings.TrimSuffix(f.Enc, "Encoder"), "LBCD") {
 		d.Pad = "right"
 	}
-	if d.Encoding == "binary" || d.Encoding == "hex" {
-		letters = "b"
-	}
-	if d.Encoding == "bcd" && letters == "ans" {
-		letters = "n"
-	}
-	prefix, width, _ := strings.Cut(f.Prefix, ".")
-	dots := strings.Count(strings.ToUpper(width), "L")
 	switch {
-	case strings.EqualFold(f.Prefix, "BerTLV"): // the tag's length says it
-		d.Form = letters + strings.Repeat(".", max(2, len(strconv.Itoa(f.Length)))) + strconv.Itoa(f.Length)
-	case strings.EqualFold(width, "fixed"):
-		d.Form = letters + " " + strconv.Itoa(f.Length)
-		if letters == "b" {
-			d.Form = "b " + strconv.Itoa(8*f.Length)
-		}
-	default:
-		im.varies(place, d, letters, prefix, dots, f.Length)
+	case d.Encoding == "binary" || d.Encoding == "hex":
+		letters = "b"
+	case d.Encoding == "bcd" && letters == "ans":
+		letters = "n"
+	case letters == "b":
+		im.lose(place, "bytes in %s are taken for the text that they are written as", d.Encoding)
+		letters = "ans"
 	}
-	if f.Subfields != nil {
-		d.Inside = im.subfields(place, f)
-		if d.Inside != nil && d.Inside.Kind == "ber" {
-			d.Encoding, d.Form = "", strings.Replace(d.Form, letters, "b", 1)
+	switch {
+	case tlv: // the length behind the tag says it
+		varies(d, letters, "ascii", max(2, len(strconv.Itoa(length))), length)
+	case width == "FIXED":
+		fixed(d, letters, length)
+	default:
+		d.Prefix = im.encoding(place, prefix)
+		dots := len(width)
+		if d.Prefix == "hex" {
+			dots *= 2 // so many bytes
 		}
+		varies(d, letters, d.Prefix, dots, length)
 	}
 	if d.Encoding == "ascii" || letters == "b" && d.Encoding == "binary" {
 		d.Encoding = ""
@@ -148,91 +143,24 @@ func (im *importer) moovField(place string, f *moovField) *dialect.Declared {
 	return d
 }
 
-// varies declares a length of so many digits, or bytes, in front.
-func (im *importer) varies(place string, d *dialect.Declared, letters, prefix string, width, length int) {
-	d.Prefix = im.encoding(place, prefix)
-	switch d.Prefix {
-	case "hex":
-		width *= 2 // so many bytes
-	case "ascii":
-		d.Prefix = ""
-	}
-	dots := max(2, len(strconv.Itoa(length)))
-	d.Form = letters + strings.Repeat(".", dots) + strconv.Itoa(length)
-	usual := dots
-	if d.Prefix == "binary" {
-		usual = 1
-		if length > 255 {
-			usual = 2
-		}
-	}
-	if width != usual {
-		d.Width = new(width)
-	}
-}
-
+// encoding is what moov's name of one is here.
 func (im *importer) encoding(place, name string) string {
 	switch strings.ToLower(strings.TrimSuffix(name, "Encoder")) {
-	case "ascii", "":
+	case "ascii":
 		return "ascii"
 	case "bcd", "lbcd":
 		return "bcd"
-	case "binary":
+	case "binary", "asciitohex", "asciihextobytes": // the latter two say how a program sees the bytes
 		return "binary"
-	case "hex", "hextoascii", "bytestoasciihex", "asciihextobytes":
+	case "hex", "hextoascii", "bytestoasciihex":
 		return "hex"
 	case "ebcdic":
+		im.ebcdic(place, "a table of moov's own", "! [ ] ^ |")
 		return "ebcdic"
 	case "ebcdic1047":
-		im.lose(place, "EBCDIC of code page 1047 is taken for 037: brackets and a few signs differ")
+		im.ebcdic(place, "code page 1047", "[ ] ^")
 		return "ebcdic"
 	}
 	im.lose(place, "there is no encoding %q here; it is taken for ascii", name)
 	return "ascii"
-}
-
-func (im *importer) subfields(place string, f *moovField) *dialect.Inside {
-	in := &dialect.Inside{Kind: "positional"}
-	keys := slices.SortedFunc(maps.Keys(f.Subfields), func(a, b string) int {
-		x, errX := strconv.Atoi(a)
-		y, errY := strconv.Atoi(b)
-		if errX == nil && errY == nil {
-			return x - y
-		}
-		return strings.Compare(a, b)
-	})
-	switch {
-	case f.Tag == nil:
-	case strings.EqualFold(f.Tag.Enc, "BerTLVTag"):
-		in.Kind = "ber"
-	default:
-		in.Kind = "tagged"
-		in.Tag = &dialect.Label{Digits: f.Tag.Length, Encoding: im.encoding(place, f.Tag.Enc)}
-	}
-	for _, key := range keys {
-		sub := f.Subfields[key]
-		part := im.moovField(place+"."+key, sub)
-		if part == nil {
-			continue
-		}
-		if in.Kind == "tagged" && in.Length == nil {
-			prefix, width, _ := strings.Cut(sub.Prefix, ".")
-			in.Length = &dialect.Label{Digits: strings.Count(strings.ToUpper(width), "L"), Encoding: im.encoding(place, prefix)}
-		}
-		if part.Inside != nil {
-			im.lose(place+"."+key, "parts of a part are left out")
-			part.Inside = nil
-		}
-		in.Parts = append(in.Parts, &dialect.Part{ID: key, Declared: *part})
-	}
-	if in.Kind == "tagged" && in.Length == nil {
-		im.lose(place, "its parts have no length; they are left out")
-		return nil
-	}
-	return in
-}
-
-// plain is a description without what YAML or a terminal could stumble over.
-func plain(text string) string {
-	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7F }), " ")
 }

@@ -106,6 +106,11 @@ type Ref struct{ declaration *Declaration }
 // FromFile reports whether text, in the place of a Ref, is the name of a file that holds the declaration.
 func (Ref) FromFile(text string) bool { return strings.ContainsAny(text, "/.") }
 
+// FileHint says what such a file must look like.
+func (Ref) FileHint() string {
+	return "a profile is YAML: sallyport schema --profile describes it, and sallyport profile import makes one of XML"
+}
+
 // UnmarshalJSON reads a declaration.
 func (r *Ref) UnmarshalJSON(data []byte) error {
 	*r = Ref{}

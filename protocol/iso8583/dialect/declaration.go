@@ -78,6 +78,11 @@ func (Ref) FromFile(text string) bool {
 	return !builtIn && strings.ContainsAny(text, "/.")
 }
 
+// FileHint says what such a file must look like.
+func (Ref) FileHint() string {
+	return "a dialect is YAML with a base, fields or both: sallyport dialect show 1987-ascii prints one, and sallyport dialect import makes one of what other products have"
+}
+
 // UnmarshalJSON reads a name or a declaration.
 func (r *Ref) UnmarshalJSON(data []byte) error {
 	*r = Ref{}
