@@ -240,6 +240,16 @@ func (g *Gateway) Addr(name string) net.Addr {
 	return nil
 }
 
+// Draining reports whether no more clients are taken, since the Gateway is about to end.
+func (g *Gateway) Draining() bool {
+	for _, f := range g.fronts {
+		if f.entrance().draining.Load() {
+			return true
+		}
+	}
+	return false
+}
+
 // Snapshot returns the counters and states of this moment.
 func (g *Gateway) Snapshot() Snapshot {
 	s := Snapshot{Panics: g.panics.Load()}

@@ -10,7 +10,7 @@ import (
 )
 
 func TestDecodeExplains(t *testing.T) {
-	orders := "../../examples/orders/"
+	orders, hospital := "../../examples/orders/", "../../examples/hospital/"
 	for _, c := range []struct {
 		name, input string
 		args        []string
@@ -24,6 +24,9 @@ func TestDecodeExplains(t *testing.T) {
 		{"answer", `{"jsonrpc":"2.0","result":3,"id":"a"}`, []string{"--from", "backend"}, ""},
 		{"payment", purchase, []string{"-p", "iso8583", "--framing", "ascii4", "--values"}, ""},
 		{"payment-wrong", strings.Replace(purchase, "TERM0001", "TERM000\xc4", 1), []string{"-p", "iso8583", "--framing", "ascii4", "--values"}, "frames: 1, refused: 1"},
+		{"hospital", "", []string{"-c", hospital + "sallyport.yaml", "--values", hospital + "messages.hl7"}, "frames: 7, refused: 4"},
+		{"hospital-field", admission, []string{"-p", "hl7", "--field", "MSH-10", "--field", "PID-5.1", "--values"}, ""},
+		{"hospital-wrong", strings.Replace(admission, "|2.5", "|9.9", 1), []string{"-p", "hl7"}, "frames: 1, refused: 1"},
 		{"lost", "Content-Length: -1\r\n\r\n", []string{"--framing", "content-length"}, "out of step after 0 frames"},
 	} {
 		got, err := output(newDecodeCommand(), c.input, c.args...)
@@ -58,6 +61,40 @@ func TestDecodeShowsNoCardNumber(t *testing.T) {
 			if got, err := output(newDecodeCommand(), purchase[off:]+purchase, "-p", "iso8583", "--framing", framing, "--values"); strings.Contains(got+fmt.Sprint(err), card[:13]) {
 				t.Errorf("%s from byte %d: got\n%s%v", framing, off, got, err)
 			}
+		}
+	}
+}
+
+// admission is one with a patient in PID, NK1 and OBX, and in a segment of a vendor's own.
+const admission = "MSH|^~\\&|LAB|NORTH|HIS|HOSP|20261123083000||ADT^A01^ADT_A01|1|P|2.5\nEVN|A01|20261123083000\nPID|1||0815-" + patient + "^^^HOSP^MR||" + patient +
+	"^ANNA||19700101|F|||" + patient + " STREET 1\nNK1|1|" + patient + "^OTTO\nZPI|" + patient + "\nOBX|1|TX|NOTE^Note^L||" + patient + " fell||||||F\n"
+
+const patient = "MUSTERFRAU"
+
+// shows reports whether text holds what is a patient's.
+func shows(text string) bool {
+	for _, secret := range []string{patient[:6], "ANNA", "OTTO", "19700101", "0815", "fell"} {
+		if strings.Contains(text, secret) {
+			return true
+		}
+	}
+	return false
+}
+
+// A patient is shown by no command, wherever a message is cut off or its segments are broken.
+func TestDecodeShowsNoPatient(t *testing.T) {
+	hl7 := []string{"-p", "hl7", "--values"}
+	for cut := range len(admission) {
+		for _, input := range []string{admission[:cut], admission[:cut] + "\n" + admission[cut:], admission[:cut] + "|" + admission[cut:], "\x0b" + admission[:cut] + "\x1c\r"} {
+			if got, err := output(newDecodeCommand(), input, hl7...); shows(got + fmt.Sprint(err)) {
+				t.Fatalf("%q: got\n%s%v", input, got, err)
+			}
+		}
+	}
+	for _, field := range []string{"PID-3.1", "PID-5", "PID-5.2", "PID-7", "NK1-2", "ZPI-1", "OBX-5"} {
+		got, err := output(newDecodeCommand(), admission, append(hl7, "--field", field)...)
+		if shows(got) || err != nil || !strings.Contains(got, field) {
+			t.Errorf("%s: got\n%s%v", field, got, err)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sallyport/sallyport/gateway"
+	"github.com/sallyport/sallyport/internal/admin"
 	"github.com/sallyport/sallyport/internal/config"
 	"github.com/sallyport/sallyport/internal/logging"
 )
@@ -58,6 +59,14 @@ func runGateway(cmd *cobra.Command, f *config.File, signals <-chan os.Signal) (e
 	g, err := gateway.New(c)
 	if err != nil {
 		return fmt.Errorf("%w\nIs another program using the address? Nothing was started", err)
+	}
+	if f.Admin != "" {
+		a, err := admin.Listen(f.Admin, version().Version, g)
+		if err != nil {
+			return errors.Join(fmt.Errorf("%w\nIs another program using the address? Nothing was started", err), g.Close())
+		}
+		defer func() { err = errors.Join(err, a.Close()) }()
+		log.WithField("listen", a.Addr().String()).Info("admin is open")
 	}
 	for i := range c.Routes {
 		name := c.Routes[i].Name

@@ -45,6 +45,31 @@ func TestSendShowsNoCardNumber(t *testing.T) {
 	}
 }
 
+// A file of messages is sent as people keep it, and no patient is shown of what goes out and what comes back.
+func TestSendShowsNoPatient(t *testing.T) {
+	lines := play(t, newSimCommand(), "-p", "hl7", "--listen", "127.0.0.1:0", "-v")
+	address := listening(t, lines)
+	told := make(chan string, 100)
+	go func() {
+		defer close(told)
+		for lines.Scan() {
+			told <- lines.Text()
+		}
+	}()
+	wrong := strings.Replace(admission, "PID|", "pid|", 1)
+	for _, input := range []string{admission + wrong, strings.ReplaceAll(admission, "\n", "\r\n") + "\r\n" + strings.ReplaceAll(wrong, "\n", "\r\n")} {
+		got, err := output(newSendCommand(), input, address, "-", "-p", "hl7")
+		if err != nil || !strings.Contains(got, "MSA|AA|1") || !strings.Contains(got, "MSA|AE|1") || shows(got) {
+			t.Errorf("got %s, %v", got, err)
+		}
+	}
+	for range 8 { // two connections, and on each two messages of which one is answered and one is refused
+		if line := <-told; shows(line) {
+			t.Errorf("the simulated backend says %s", line)
+		}
+	}
+}
+
 func TestSendReadsAFile(t *testing.T) {
 	address := listening(t, play(t, newSimCommand(), "--listen", "127.0.0.1:0"))
 	name := filepath.Join(t.TempDir(), "calls.json")

@@ -35,6 +35,7 @@ var layers = []layer{
 	{packages: "splitter", ours: []string{"protocol"}, silent: true},
 	{packages: "gateway", ours: library, theirs: []string{fsm, logrus, multierror}},
 	{packages: "internal/golden", theirs: []string{cmp}},
+	{packages: "internal/admin", ours: []string{"gateway"}, theirs: []string{prometheus}},
 	{packages: "internal/...", ours: append([]string{"gateway", "protocol/...", "tunnel/...", "internal/..."}, library...),
 		theirs: []string{logrus, multierror, yaml, jsonschema, expr}},
 	{packages: "cmd/...", ours: []string{"..."}, theirs: []string{logrus, multierror, cobra, pflag}},
@@ -53,6 +54,7 @@ const (
 	yaml       = "github.com/goccy/go-yaml"
 	cobra      = "github.com/spf13/cobra"
 	pflag      = "github.com/spf13/pflag"
+	prometheus = "github.com/prometheus/client_golang"
 	cmp        = "github.com/google/go-cmp"
 )
 

@@ -15,29 +15,32 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/sallyport/sallyport/gateway"
+	"github.com/sallyport/sallyport/internal/admin"
 	"github.com/sallyport/sallyport/protocol"
 )
 
-// build makes what the file describes, and reports what only the packages concerned can
+// build makes f what the file describes, and reports what only the packages concerned can
 // judge. What was reported before is left out.
-func (l *loader) build() (Log, gateway.Config) {
+func (l *loader) build(f *File) {
 	var doc struct {
-		Log    logShape `json:"log"`
-		Shards count    `json:"shards"`
-		Drain  timeout  `json:"drain"`
+		Log    logShape   `json:"log"`
+		Shards count      `json:"shards"`
+		Drain  timeout    `json:"drain"`
+		Admin  adminShape `json:"admin"`
 	}
 	l.decode(nil, &doc)
-	log := Log{Level: cmp.Or(doc.Log.Level, "info"), Format: cmp.Or(doc.Log.Format, "text"), Messages: doc.Log.Messages}
+	f.Admin = l.admin(doc.Admin.Listen)
+	f.Log = Log{Level: cmp.Or(doc.Log.Level, "info"), Format: cmp.Or(doc.Log.Format, "text"), Messages: doc.Log.Messages}
 	c := gateway.Config{Shards: int(doc.Shards), Drain: time.Duration(doc.Drain)}
 	if routes := l.root.get("routes"); routes != nil && routes.kind == sequence {
 		for i := range routes.items {
 			c.Routes = append(c.Routes, l.route(path{"routes", strconv.Itoa(i)}))
-			c.Routes[i].LogMessages = log.Messages
+			c.Routes[i].LogMessages = f.Log.Messages
 		}
 	}
 	l.twice(&c)
 	l.checkGateway(&c)
-	return log, c
+	f.gateway = c
 }
 
 // decode fills into from what stands at p, without what was reported.
@@ -173,6 +176,17 @@ func (l *loader) address(p path, address string) {
 	if i, err := strconv.Atoi(port); err != nil || i < 0 || i > 65535 {
 		l.report(p, n.at, "the port must be a number from 0 to 65535", "")
 	}
+}
+
+// admin checks where the program tells of itself, and returns it.
+func (l *loader) admin(address string) string {
+	p := path{"admin", "listen"}
+	if n, ok := l.root.find(p); ok && !l.reported(p) {
+		if err := admin.Check(address); err != nil {
+			l.report(p, n.at, err.Error(), "")
+		}
+	}
+	return address
 }
 
 // twice reports routes that listen at the same address.

@@ -27,6 +27,8 @@ type File struct {
 	Name string
 	// Log is what the file says about the program's log.
 	Log Log
+	// Admin is where the program tells of itself; empty: nowhere.
+	Admin string
 
 	gateway gateway.Config
 }
@@ -83,7 +85,7 @@ func (l *loader) load(data []byte) (*File, error) {
 		l.include()
 		coerce(l.root, documentType)
 		l.conform()
-		f.Log, f.gateway = l.build()
+		l.build(f)
 	}
 	if err := l.result(); err != nil {
 		return nil, err

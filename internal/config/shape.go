@@ -17,6 +17,7 @@ var documentType = reflect.TypeFor[document]()
 type document struct {
 	Log    logShape     `json:"log" doc:"What the program logs."`
 	Shards count        `json:"shards" doc:"Number of event loops. Default: the number of processors."`
+	Admin  adminShape   `json:"admin" doc:"Where the program tells of itself, over HTTP: metrics, health and the state of each route. Left out: nowhere."`
 	Drain  timeout      `json:"drain" doc:"How long a shutdown waits for open requests." default:"30s"`
 	Routes []routeShape `json:"routes" need:"true" doc:"The doors: each is a listener, a protocol, rules, and the backends behind it."`
 }
@@ -25,6 +26,10 @@ type logShape struct {
 	Level    string `json:"level" enum:"error|warn|info|debug" default:"info" doc:"Error: the operator must act. Warn: a peer broke the protocol. Info: a connection came or went."`
 	Format   string `json:"format" enum:"text|json" default:"text" doc:"One line of text or one JSON object for each event."`
 	Messages bool   `json:"messages" default:"false" doc:"Log a line for each request that was verified, beside those that were refused."`
+}
+
+type adminShape struct {
+	Listen string `json:"listen" need:"true" doc:"host:port of this machine alone, or unix:/path, as nobody is asked who he is."`
 }
 
 type routeShape struct {

@@ -27,6 +27,11 @@ func Import(data []byte) (decls []*profile.Declaration, lost []string, err error
 		return nil, nil, fmt.Errorf("this is <%s>, and a message profile is <HL7v2xConformanceProfile>", doc.XMLName.Local)
 	}
 	im := importer{tables: map[string]bool{}}
+	for _, d := range doc.Dynamic {
+		if d.Accept != "" || d.Application != "" {
+			im.lose("HL7v2xDynamicDef", "when it is acknowledged (AccAck %q, AppAck %q) is no matter of a profile: each message says it in MSH-15 and MSH-16", d.Accept, d.Application)
+		}
+	}
 	for i := range doc.Static {
 		s := &doc.Static[i]
 		d := &profile.Declaration{Name: strings.TrimSpace(s.EventDesc), Others: "none", Segments: im.elements(s.Parts)}
@@ -35,6 +40,9 @@ func Import(data []byte) (decls []*profile.Declaration, lost []string, err error
 			if s.EventType != "" {
 				d.Messages = []string{s.MsgType + "^" + s.EventType}
 			}
+		}
+		if s.EventDesc == "" {
+			d.Name = strings.Join(d.Messages, "")
 		}
 		if doc.Version != "" {
 			d.Versions = []string{doc.Version}
@@ -50,12 +58,19 @@ func Import(data []byte) (decls []*profile.Declaration, lost []string, err error
 	return decls, im.lost, nil
 }
 
-// YAML returns decls as a list, of which each item can be a file of its own.
+// YAML returns the only one of decls as a file, which a route can name, and several as a list, which can stand under profiles.
 func YAML(decls []*profile.Declaration) (out []byte) {
 	for _, d := range decls {
 		out = d.AppendYAML(out, "")
 	}
-	return out
+	if len(decls) != 1 {
+		return out
+	}
+	lines := bytes.SplitAfter(out, []byte("\n"))
+	for i, l := range lines {
+		lines[i] = l[min(2, len(l)):]
+	}
+	return bytes.Join(lines, nil)
 }
 
 // document is a message profile, and part a group, a segment, a field, a component or a subcomponent of it.
@@ -68,6 +83,10 @@ type document struct {
 		EventDesc string `xml:"EventDesc,attr"`
 		Parts     []part `xml:",any"`
 	} `xml:"HL7v2xStaticDef"`
+	Dynamic []struct {
+		Accept      string `xml:"AccAck,attr"`
+		Application string `xml:"AppAck,attr"`
+	} `xml:"HL7v2xDynamicDef"`
 }
 
 type part struct {
@@ -123,7 +142,7 @@ func (im *importer) element(place string, p *part, e *profile.Element) {
 		e.Usage = "O"
 	}
 	e.Max = im.many(place, p.Max)
-	if n, err := strconv.Atoi(p.Min); err == nil && n > 1 {
+	if n := im.least(place, p); n > 1 {
 		e.Min = &n
 	}
 }
@@ -157,6 +176,35 @@ func (im *importer) many(place, text string) profile.Many {
 	return m
 }
 
+// least is the number of p that there must be. 0 and 1 say what the usage says.
+func (im *importer) least(place string, p *part) int {
+	n, err := strconv.Atoi(p.Min)
+	switch {
+	case p.Min == "" || err == nil && n <= 1:
+		return 0
+	case err != nil:
+		im.lose(place, "a Min of %q is no number; it is left out", p.Min)
+		return 0
+	case p.Usage != "R":
+		im.lose(place, "a Min of %d and the usage %q do not fit each other: it is taken for one that may be missing, and how many there are at least is left out", n, p.Usage)
+		return 0
+	}
+	return n
+}
+
+// length is the greatest there may be; 0: any.
+func (im *importer) length(place, text string) int {
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		im.lose(place, "a Length of %q is no number; it is left out", text)
+		return 0
+	}
+	return n
+}
+
 // fields are those of a segment, the components of a field, or the subcomponents of one.
 func (im *importer) fields(place, sign string, parts []part, kind string) map[string]*profile.Field {
 	fields := map[string]*profile.Field{}
@@ -175,13 +223,11 @@ func (im *importer) fields(place, sign string, parts []part, kind string) map[st
 			if f.Max = im.many(at, p.Max); f.Max == 0 && p.Max == "1" {
 				f.Max = 1
 			}
-			if min, err := strconv.Atoi(p.Min); err == nil && min > 1 {
-				f.Min = min
+			if n := im.least(at, p); n > 1 {
+				f.Min = n
 			}
 		}
-		if length, err := strconv.Atoi(p.Length); err == nil && length > 0 && length < 65536 {
-			f.Length = length
-		}
+		f.Length = im.length(at, p.Length)
 		if p.Constant != "" {
 			f.Values = []string{p.Constant}
 		} else if p.Table != "" && !im.tables[p.Table] {

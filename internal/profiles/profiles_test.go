@@ -24,6 +24,46 @@ func TestAMessageProfile(t *testing.T) {
 	}
 }
 
+// Several definitions are a list, and one is a file.
+func TestSeveral(t *testing.T) {
+	const one = `<HL7v2xStaticDef MsgType="ADT" EventType="A01"><Segment Name="MSH" Usage="R"/></HL7v2xStaticDef>`
+	for n, want := range map[int]string{
+		1: "name: \"ADT^A01\"\nmessages: [\"ADT^A01\"]\nothers: none\nsegments:\n  - segment: MSH\n",
+		2: strings.Repeat("- name: \"ADT^A01\"\n  messages: [\"ADT^A01\"]\n  others: none\n  segments:\n    - segment: MSH\n", 2),
+	} {
+		decls, lost, err := Import([]byte("<HL7v2xConformanceProfile>" + strings.Repeat(one, n) + "</HL7v2xConformanceProfile>"))
+		if got := string(YAML(decls)); got != want || len(lost) > 0 || err != nil {
+			t.Errorf("%d: got %q, lost %q, %v", n, got, lost, err)
+		}
+	}
+}
+
+func FuzzImport(f *testing.F) {
+	data, err := os.ReadFile("testdata/adt_a01.xml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		decls, lost, err := Import(data)
+		if err != nil {
+			return
+		}
+		for _, d := range decls {
+			if _, err := d.Profile(); err != nil {
+				t.Errorf("what was imported is no profile: %v", err)
+			}
+		}
+		size := len(YAML(decls))
+		for _, l := range lost {
+			size += len(l)
+		}
+		if size > 1000+100*len(data) {
+			t.Errorf("%d bytes are made of %d", size, len(data))
+		}
+	})
+}
+
 func TestWhatIsNoMessageProfile(t *testing.T) {
 	bomb := `<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><HL7v2xConformanceProfile>&b;</HL7v2xConformanceProfile>`
 	for text, want := range map[string]string{

@@ -161,16 +161,13 @@ func (c *Codec) readHeader(m *protocol.Message) {
 	if !er7.MayDelimit(delim) {
 		return
 	}
-	rest := protocol.Span{Off: 4, Len: header.Len - 4}
-	n := 2
-	for ; n <= lastField; n++ {
-		i := bytes.IndexByte(m.Body[rest.Off:rest.Off+rest.Len], delim)
-		if i < 0 {
-			m.Spans[n] = rest
-			break
-		}
-		m.Spans[n] = protocol.Span{Off: rest.Off, Len: int32(i)}
-		rest = protocol.Span{Off: rest.Off + int32(i) + 1, Len: rest.Len - int32(i) - 1}
+	copy(m.Spans, absent[:msaCode])
+	t := er7.Text{Body: m.Body, Set: er7.Set(m.Code & codeSet)}
+	rest, more := protocol.Span{Off: 4, Len: header.Len - 4}, true
+	n := 1
+	for more && n < lastField {
+		n++
+		m.Spans[n], rest, more = t.Cut(rest, delim)
 	}
 	m.Spans[1] = protocol.Span{Off: 3, Len: 1}
 	if n >= messageType {
@@ -191,10 +188,9 @@ func (c *Codec) decodeMessage(m *protocol.Message, f *faults) error {
 		f.add("MSH-2", int32(at), "delimiters", "four or five signs that differ from one another and from MSH-1", "others")
 		return f.malformed(protocol.BadSyntax)
 	}
-	if set, known := er7.SetOf(field(m, characterSet), d.Repetition); known {
-		m.Code |= int32(set)
-	} else {
-		m.Code |= codeUnknown
+	if !c.readSet(m, &d) {
+		f.add("MSH-18", max(0, m.Spans[characterSet].Off), "charset", "a set by which the header itself can be read", "another")
+		return f.malformed(protocol.BadSyntax)
 	}
 	c.readMSA(m, &d)
 	c.setName(m, &d)
@@ -209,6 +205,33 @@ func (c *Codec) decodeMessage(m *protocol.Message, f *faults) error {
 	c.setKind(m)
 	return nil
 }
+
+// readSet notes the character set that MSH-18 names. Where that is depends on the set, if there are more bytes than those of ASCII
+// in front of it: it is believed if it stands there too when the header is read by it.
+func (c *Codec) readSet(m *protocol.Message, d *er7.Delims) bool {
+	header := m.Spans[firstSegment]
+	naive, known := er7.SetOf(field(m, characterSet), d.Repetition)
+	switch {
+	case !known:
+		m.Code |= codeUnknown
+		return true
+	case naive == er7.Plain && (len(field(m, characterSet)) > 0 || !mayShift(m.Body[:header.Len])):
+		return true
+	}
+	for _, set := range [...]er7.Set{er7.Pairs, er7.Shifted} {
+		m.Code = m.Code&^codeSet | int32(set)
+		c.readHeader(m)
+		if named, _ := er7.SetOf(field(m, characterSet), d.Repetition); named == set {
+			return true
+		}
+	}
+	m.Code &^= codeSet
+	c.readHeader(m)
+	return naive == er7.Plain
+}
+
+// mayShift reports whether header has bytes that could begin a character of several.
+func mayShift(header []byte) bool { return beyondASCII(header) || bytes.IndexByte(header, 0x1B) >= 0 }
 
 // readMSA finds MSA-1 and MSA-2. It is the second segment of every acknowledgement, but for an SFT and the like before it.
 func (c *Codec) readMSA(m *protocol.Message, d *er7.Delims) {
@@ -315,11 +338,11 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // checkSegments checks their names.
 func (c *Codec) checkSegments(m *protocol.Message, d *er7.Delims, f *faults) {
-	for _, s := range m.Spans[firstSegment+1:] {
+	for i, s := range m.Spans[firstSegment+1:] {
 		body := m.Body[s.Off : s.Off+s.Len]
 		switch {
 		case len(body) < 3 || !isCode(body[:3]) || len(body) > 3 && body[3] != d.Field:
-			f.add("", s.Off, "segment", "the name of a segment, of three capitals or digits", "something else")
+			f.add("", s.Off, "segment", "the name of a segment, of three capitals or digits", "something else as segment "+strconv.Itoa(i+2))
 		case er7.IsHeader(body[:3]):
 			f.add(string(body[:3])+"[2]", s.Off, "cardinality", "one message in a frame", "another header; the option batch.headerless takes such a frame for a batch")
 		}

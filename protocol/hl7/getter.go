@@ -36,7 +36,7 @@ func (c *Codec) Getter(path string) (protocol.Getter, error) {
 		case p.Segment == "MSH" && p.Field <= 2:
 		case bytes.IndexByte(raw, t.Delims.Escape) >= 0:
 			from := len(m.Scratch)
-			m.Scratch = t.Delims.AppendUnescaped(m.Scratch, raw)
+			m.Scratch = t.AppendUnescaped(m.Scratch, raw)
 			v.Text = m.Scratch[from:len(m.Scratch):len(m.Scratch)]
 		}
 		return v, true

@@ -46,8 +46,7 @@ func shows(segment string, field int, text []byte) bool {
 	}
 	switch field {
 	case messageType:
-		kind, _, _ := bytes.Cut(text, []byte{'^'})
-		return harmless(text) && len(text) <= 16 && isType(kind)
+		return harmless(text) && len(text) <= 16 && len(text) >= 3 && isType(text[:3]) && (len(text) == 3 || er7.MayDelimit(text[3]))
 	case dateTime, sequenceNumber:
 		return moment.Match(text)
 	case processingID:
@@ -98,7 +97,7 @@ func (c *Codec) AppendMasked(dst []byte, m *protocol.Message) []byte {
 		return dst
 	}
 	t := text(m)
-	own := m.Kind == protocol.Response && ownID.Match(field(m, controlID))
+	own := false
 	end := 0
 	for i := range t.Segments {
 		s := t.Segments[i]
@@ -109,10 +108,14 @@ func (c *Codec) AppendMasked(dst []byte, m *protocol.Message) []byte {
 			blot(body[s.Off:end])
 			continue
 		}
+		if string(name) == "MSH" {
+			own = m.Dir == protocol.FromBackend && ownID.Match(t.In(t.Field(i, controlID)))
+		}
 		if own && (string(name) == "MSA" || string(name) == "ERR") {
 			continue
 		}
-		maskFields(body, &t, i, m.Code&codeRefused != 0 || m.Kind == protocol.Batch && name[0] == 'M') // of a batch the members are not judged yet
+		unsure := m.Code&codeRefused != 0 || m.Kind == protocol.Batch && name[0] == 'M' && !own // of a batch the members are not judged yet
+		maskFields(body, &t, i, unsure)
 	}
 	blot(body[end:], '\r', '\n')
 	return dst
@@ -121,7 +124,7 @@ func (c *Codec) AppendMasked(dst []byte, m *protocol.Message) []byte {
 // certain are the fields of MSH that show of what was refused: they have a form that nothing of a patient's has.
 var certain = []int{1, 2, messageType, processingID, versionID, acceptType, applicationType}
 
-func maskFields(body []byte, t *er7.Text, i int, refused bool) {
+func maskFields(body []byte, t *er7.Text, i int, unsure bool) {
 	name := string(t.Name(i))
 	rest, more, n := t.Fields(i), true, 1
 	if s := t.Segments[i]; rest.Off < 0 {
@@ -137,7 +140,7 @@ func maskFields(body []byte, t *er7.Text, i int, refused bool) {
 		if n == 2 && er7.IsHeader([]byte(name)) {
 			continue
 		}
-		if refused && !slices.Contains(certain, n) || !shows(name, n, t.In(f)) {
+		if unsure && !slices.Contains(certain, n) || !shows(name, n, t.In(f)) {
 			blot(body[f.Off:f.Off+f.Len], t.Delims.Component, t.Delims.Repetition, t.Delims.Sub)
 		}
 	}

@@ -177,7 +177,7 @@ func (c *Codec) inspect(t *er7.Text, f *faults) {
 			f.add(string(name), s.Off, "segment", "no Z segment but those of this route", "another")
 		}
 		if fields := t.Fields(i); c.rules.escapes && i > 0 && fields.Off >= 0 {
-			if at := t.Delims.BadEscape(t.In(fields)); at >= 0 {
+			if at := t.BadEscape(t.In(fields)); at >= 0 {
 				f.add(string(name), fields.Off+int32(at), "escape", "an escape sequence that the standard knows", "another")
 			}
 		}

@@ -85,31 +85,6 @@ func (d *Delims) AppendEscaped(dst []byte, text string, utf8 bool) []byte {
 	return dst
 }
 
-// AppendUnescaped appends raw with its escape sequences replaced: \F\ \S\ \T\ \R\ \E\ and \P\ by the delimiters, \Xhh\ by the
-// bytes, \.br\ by a line feed; \H\ and \N\, which say how it looks, are left out. Others stay as they stand.
-func (d *Delims) AppendUnescaped(dst, raw []byte) []byte {
-	for i := 0; i < len(raw); {
-		if raw[i] != d.Escape {
-			dst = append(dst, raw[i])
-			i++
-			continue
-		}
-		end := i + 1
-		for end < len(raw) && raw[end] != d.Escape {
-			end++
-		}
-		if end == len(raw) {
-			return append(dst, raw[i:]...)
-		}
-		var known bool
-		if dst, known = d.appendSequence(dst, raw[i+1:end]); !known {
-			dst = append(dst, raw[i:end+1]...)
-		}
-		i = end + 1
-	}
-	return dst
-}
-
 func (d *Delims) appendSequence(dst, seq []byte) ([]byte, bool) {
 	if len(seq) == 1 {
 		switch seq[0] {
@@ -157,24 +132,6 @@ func hex(c byte) int {
 		return int(c-'A') + 10
 	case c >= 'a' && c <= 'f':
 		return int(c-'a') + 10
-	}
-	return -1
-}
-
-// BadEscape finds the first escape sequence in raw that has no end, or that the standard does not know (2.7.1): its place, or -1.
-func (d *Delims) BadEscape(raw []byte) int {
-	for i := 0; i < len(raw); i++ {
-		if raw[i] != d.Escape {
-			continue
-		}
-		end := i + 1
-		for end < len(raw) && raw[end] != d.Escape {
-			end++
-		}
-		if end == len(raw) || !d.knows(raw[i+1:end]) {
-			return i
-		}
-		i = end
 	}
 	return -1
 }

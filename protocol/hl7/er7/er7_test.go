@@ -2,6 +2,7 @@ package er7
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,10 +135,11 @@ func TestEscapesModel(t *testing.T) {
 		d := rapid.SampledFrom([]Delims{Usual, {'|', '^', '~', '\\', '&', '#'}, {'@', '~', '&', '#', '\\', 0}}).Draw(t, "delims")
 		text := rapid.StringOfN(rapid.SampledFrom([]rune(`abFSTREP|^~\&#@. `)), 0, 30, -1).Draw(t, "text")
 		escaped := d.AppendEscaped(nil, text, false)
-		if got := string(d.AppendUnescaped(nil, escaped)); got != text {
+		m := &Text{Delims: d}
+		if got := string(m.AppendUnescaped(nil, escaped)); got != text {
 			t.Fatalf("%q is %q, which is %q", text, escaped, got)
 		}
-		if bytes.ContainsAny(escaped, string([]byte{d.Field, d.Component, d.Repetition, d.Sub})) || d.BadEscape(escaped) >= 0 {
+		if bytes.ContainsAny(escaped, string([]byte{d.Field, d.Component, d.Repetition, d.Sub})) || m.BadEscape(escaped) >= 0 {
 			t.Fatalf("%q is %q", text, escaped)
 		}
 	})
@@ -147,9 +149,14 @@ func TestUnescape(t *testing.T) {
 	for raw, want := range map[string]string{
 		`a\F\b`: "a|b", `\S\\T\\R\\E\`: `^&~\`, `\X414a\`: "AJ", `\.br\`: "\n", `\H\loud\N\`: "loud", `\P\`: `\P\`, `\Z1\`: `\Z1\`, `\C1234\`: `\C1234\`, `\X4\`: `\X4\`, `\Xzz\`: `\Xzz\`, `a\`: `a\`, `\\`: `\\`, `\Q\`: `\Q\`,
 	} {
-		if got := string(Usual.AppendUnescaped(nil, []byte(raw))); got != want {
+		m := &Text{Delims: Usual}
+		if got := string(m.AppendUnescaped(nil, []byte(raw))); got != want {
 			t.Errorf("%s: got %q, want %q", raw, got, want)
 		}
+	}
+	big5 := &Text{Delims: Usual, Set: Pairs} // of which many characters end with a backslash
+	if got := string(big5.AppendUnescaped(nil, []byte("\xb3\\F\\\xa5\\"))); got != "\xb3\\F\\\xa5\\" || big5.BadEscape([]byte("\xb3\\ \\F\\ \xa5\\")) >= 0 {
+		t.Errorf("in BIG-5: got %q", got)
 	}
 	if got := string(Usual.AppendEscaped(nil, "ü\r\n\x00", false)); got != "??   " {
 		t.Errorf("got %q", got)
@@ -176,8 +183,104 @@ func FuzzText(f *testing.F) {
 			if s.Off >= 0 && (s.Len < 0 || int(s.Off+s.Len) > len(line)) {
 				t.Fatalf("%v is at %v of %d bytes", p, s, len(line))
 			}
-			_ = d.AppendUnescaped(nil, m.In(s))
-			_ = d.BadEscape(m.In(s))
+			_ = m.AppendUnescaped(nil, m.In(s))
+			_ = m.BadEscape(m.In(s))
+		}
+	})
+}
+
+// A message in a set of several bytes is cut where its characters are delimiters, and nowhere else.
+func TestCutCharactersModel(t *testing.T) {
+	ascii := rapid.StringOfN(rapid.SampledFrom([]rune(`ab|^~\&`)), 0, 4, -1)
+	pair := func(low, high byte, second []byte) *rapid.Generator[string] {
+		return rapid.Custom(func(t *rapid.T) string {
+			return string([]byte{rapid.ByteRange(low, high).Draw(t, "first"), rapid.SampledFrom(second).Draw(t, "second")})
+		})
+	}
+	looks := []byte(`|^~\&@A`)
+	four := rapid.Custom(func(t *rapid.T) string {
+		digit := rapid.ByteRange('0', '9')
+		lead := rapid.ByteRange(0x81, 0xFE)
+		return string([]byte{lead.Draw(t, "1"), digit.Draw(t, "2"), lead.Draw(t, "3"), digit.Draw(t, "4")})
+	})
+	double := pair(0x21, 0x7E, append([]byte{0x21, 0x7E}, looks...))
+	shifted := rapid.Custom(func(t *rapid.T) string {
+		text := rapid.SampledFrom([]string{"\x1b$B", "\x1b$@", "\x1b$(D"}).Draw(t, "to")
+		for range rapid.IntRange(0, 4).Draw(t, "characters") {
+			text += double.Draw(t, "character")
+		}
+		return text + rapid.SampledFrom([]string{"\x1b(B", "\x1b(J"}).Draw(t, "back")
+	})
+	for name, v := range map[string]struct {
+		set   Set
+		other *rapid.Generator[string]
+	}{
+		"BIG-5":    {Pairs, pair(0x81, 0xFE, append([]byte{0x40, 0x7E, 0xA1, 0xFE}, looks...))},
+		"GB 18030": {Pairs, rapid.OneOf(four, pair(0x81, 0xFE, append([]byte{0x40, 0x80, 0xFE}, looks...)))},
+		"ISO 2022": {Shifted, shifted},
+		"UTF-8":    {Plain, rapid.SampledFrom([]string{"é", "世", "😀"})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				want, line := []string{""}, ""
+				delim := rapid.SampledFrom([]byte(`|^~\&`)).Draw(t, "delim")
+				for range rapid.IntRange(0, 6).Draw(t, "parts") {
+					last := len(want) - 1
+					if rapid.Bool().Draw(t, "other") {
+						c := v.other.Draw(t, "character")
+						line += c
+						want[last] += c
+						continue
+					}
+					s := ascii.Draw(t, "ascii")
+					line += s
+					pieces := strings.Split(s, string(rune(delim)))
+					want[last] += pieces[0]
+					want = append(want, pieces[1:]...)
+				}
+				m := &Text{Body: []byte(line), Delims: Usual, Set: v.set}
+				var got []string
+				for s, more := (protocol.Span{Len: int32(len(line))}), true; more; {
+					var piece protocol.Span
+					piece, s, more = m.Cut(s, delim)
+					got = append(got, string(m.In(piece)))
+				}
+				if !slices.Equal(got, want) {
+					t.Fatalf("%q at %q: got %q, want %q", line, delim, got, want)
+				}
+				whole := protocol.Span{Len: int32(len(line))}
+				for n := range len(want) + 1 {
+					if p := m.nth(whole, delim, n+1); n < len(want) && string(m.In(p)) != want[n] || n == len(want) && p.Off >= 0 {
+						t.Fatalf("%q at %q: piece %d is %q of %q", line, delim, n+1, m.In(p), want)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Plain cutting is that of package bytes, at any byte, and putting the pieces together again gives the whole in every set.
+func FuzzCut(f *testing.F) {
+	f.Add([]byte("a|b\xa4|c|"), byte('|'), uint8(0))
+	f.Add([]byte("\x1b$B!|\x1b(B|x\x1b$("), byte('|'), uint8(2))
+	f.Add([]byte("\x81\x30\x81\x30^\x81"), byte('^'), uint8(1))
+	f.Fuzz(func(t *testing.T, line []byte, delim byte, set uint8) {
+		m := &Text{Body: line, Delims: Usual, Set: Set(set % 3)}
+		var got [][]byte
+		whole := protocol.Span{Len: int32(len(line))}
+		for s, more := whole, true; more; {
+			var piece protocol.Span
+			piece, s, more = m.Cut(s, delim)
+			got = append(got, m.In(piece))
+			if n := m.nth(whole, delim, len(got)); n != piece {
+				t.Fatalf("piece %d of %q is at %v, and cut off at %v", len(got), line, n, piece)
+			}
+		}
+		if !bytes.Equal(bytes.Join(got, []byte{delim}), line) {
+			t.Fatalf("%q is cut at %q to %q", line, delim, got)
+		}
+		if want := bytes.Split(line, []byte{delim}); m.Set == Plain && !slices.EqualFunc(got, want, bytes.Equal) {
+			t.Fatalf("%q is cut at %q to %q, want %q", line, delim, got, want)
 		}
 	})
 }

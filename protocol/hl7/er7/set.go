@@ -45,24 +45,44 @@ func (s Set) plain() bool { return s == Plain }
 
 // index is bytes.IndexByte by characters.
 func (s Set) index(p []byte, delim byte) int {
-	const esc = 0x1B
-	two := false
-	for i := 0; i < len(p); i++ {
-		c := p[i]
-		switch {
-		case s == Pairs && c >= 0x81:
-			i++ // of four bytes, too, the second two are a pair
-		case s == Shifted && c == esc && i+2 < len(p):
-			two = p[i+1] == '$'
-			i += 2
-			if two && p[i] == '(' {
-				i++
-			}
-		case two:
-			i++
-		case c == delim:
+	w := walker{set: s}
+	for i := 0; i < len(p); {
+		if n := w.skip(p[i:]); n > 0 {
+			i += n
+			continue
+		}
+		if p[i] == delim {
 			return i
 		}
+		i++
 	}
 	return -1
+}
+
+// walker goes through a field by characters.
+type walker struct {
+	set Set
+	two bool // characters have two bytes
+}
+
+// skip returns how many bytes p begins with that no delimiter is among, whatever they look like; 0 if its first byte may be one.
+func (w *walker) skip(p []byte) int {
+	const esc = 0x1B
+	switch {
+	case w.set == Plain:
+		return 0
+	case w.set == Pairs && p[0] >= 0x81: // of four bytes, too, the second two are a pair
+		return min(2, len(p))
+	case w.set == Shifted && p[0] == esc && len(p) > 2 && p[1] == '$' && p[2] == ')': // it changes nothing below 0x80
+		return min(4, len(p))
+	case w.set == Shifted && p[0] == esc && len(p) > 2:
+		n := 3
+		if w.two = p[1] == '$'; w.two && p[2] == '(' {
+			n = 4
+		}
+		return min(n, len(p))
+	case w.two:
+		return min(2, len(p))
+	}
+	return 0
 }

@@ -121,6 +121,9 @@ func (r *Ref) UnmarshalJSON(data []byte) error {
 	return strictly(data, r.declaration)
 }
 
+// Declaration returns what was declared, nil if nothing was. It is to be left as it is.
+func (r Ref) Declaration() *Declaration { return r.declaration }
+
 // Resolve returns the profile. The error joins every mistake, each beginning with its path in the declaration.
 func (r Ref) Resolve() (*Profile, error) {
 	if r.declaration == nil {

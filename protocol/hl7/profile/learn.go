@@ -13,35 +13,46 @@ import (
 // Bounds of what a Learner remembers.
 const (
 	mostTypes  = 500
-	mostOrders = 5000 // of one type
-	mostNames  = 200  // of segments in one type
-	mostRuns   = 500  // of segments in one order
-	enough     = 20   // values that must be of one type, before that is proposed
+	mostOrders = 5000     // of one type
+	mostRuns   = 500      // of segments in one order
+	mostNames  = 200      // of segments in one type
+	mostText   = 16 << 20 // bytes of orders, in all
+	mostFields = 200_000  // in all
+	enough     = 20       // values that must be of one type, before that is proposed
 )
 
 // Learner proposes profiles, one for each type of message, that let pass what was added. It keeps the order of segments, and how
-// often, how long and of what kind fields were, and no value. It is not safe for concurrent use.
-type Learner struct{ types map[string]*learnt }
+// often, how long and of what kind fields were, and no value. What it has no room for is proposed as free: the order, a segment
+// or a field; of the 501st type nothing is. It is not safe for concurrent use.
+type Learner struct {
+	types        map[string]*learnt
+	text, fields int // what is kept of them
+}
 
 // learnt is what was seen of one type.
 type learnt struct {
 	messages int
 	orders   map[string]bool // of segments, each once where it comes several times in a row
-	runs     map[string]int  // the most of a segment in a row
-	fewest   map[string]int  // the fewest in a message
-	fields   map[string]map[int]*extent
-	segments map[string]int // how many there were
-	wild     bool           // there were too many orders to remember
+	segments map[string]*kind
+	wild     bool // there were too many orders to remember
+	others   bool // and too many names
+}
+
+// kind is what was seen of segments of one name.
+type kind struct {
+	times  int // in all
+	run    int // the most in a row
+	fields map[int]*extent
 }
 
 // extent is what a field was.
 type extent struct {
 	valued, repetitions, length int
-	mismatched                  [len(kinds)]bool
+	mismatched                  [len(types)]bool
 }
 
-// kinds are the types that are told from values, the narrowest first.
-var kinds = [...]string{"SI", "DT", "DTM", "NM"}
+// types are the data types that are told from values, the narrowest first.
+var types = [...]string{"SI", "DT", "DTM", "NM", "TM"}
 
 // NewLearner returns one that has seen nothing.
 func NewLearner() *Learner { return &Learner{types: map[string]*learnt{}} }
@@ -53,59 +64,55 @@ func (l *Learner) Add(t *er7.Text, name []byte) {
 		if len(l.types) == mostTypes {
 			return
 		}
-		k = &learnt{orders: map[string]bool{}, runs: map[string]int{}, fewest: map[string]int{}, fields: map[string]map[int]*extent{}, segments: map[string]int{}}
+		k = &learnt{orders: map[string]bool{}, segments: map[string]*kind{}}
 		l.types[string(name)] = k
 	}
 	k.messages++
-	k.order(t)
+	l.order(k, t)
 	for i := range t.Segments {
-		k.segment(t, i)
+		if s := k.segments[string(t.Name(i))]; s != nil {
+			s.times++
+			l.segment(s, t, i)
+		}
 	}
 }
 
 // order notes which segments follow which, but for those that may stand anywhere.
-func (k *learnt) order(t *er7.Text) {
+func (l *Learner) order(k *learnt, t *er7.Text) {
 	var order []string
-	counts, run := map[string]int{}, 0
+	run := 0
 	for i := range t.Segments {
 		name := string(t.Name(i))
-		if name[0] == 'Z' {
+		if !segmentName.MatchString(name) || name[0] == 'Z' {
 			continue
 		}
-		counts[name]++
+		s := k.segments[name]
+		if s == nil && len(k.segments) == mostNames {
+			k.others = true
+			continue
+		}
+		if s == nil {
+			s = &kind{fields: map[int]*extent{}}
+			k.segments[name] = s
+		}
 		if run++; len(order) == 0 || order[len(order)-1] != name {
 			order, run = append(order, name), 1
 		}
-		k.runs[name] = max(k.runs[name], run)
+		s.run = max(s.run, run)
 	}
-	for name, n := range counts {
-		if least, seen := k.fewest[name]; !seen && k.messages > 1 {
-			k.fewest[name] = 0
-		} else if !seen || n < least {
-			k.fewest[name] = n
-		}
+	text := strings.Join(order, " ")
+	if k.wild || k.orders[text] {
+		return
 	}
-	for name := range k.fewest {
-		if counts[name] == 0 {
-			k.fewest[name] = 0
-		}
-	}
-	if len(order) > mostRuns || len(k.orders) == mostOrders || len(k.fewest) > mostNames {
+	if l.text += len(text); len(order) > mostRuns || len(k.orders) == mostOrders || l.text > mostText {
 		k.wild = true
 		return
 	}
-	k.orders[strings.Join(order, " ")] = true
+	k.orders[text] = true
 }
 
-func (k *learnt) segment(t *er7.Text, i int) {
-	name := string(t.Name(i))
-	if name[0] == 'Z' || len(k.fields) > mostNames {
-		return
-	}
-	k.segments[name]++
-	if k.fields[name] == nil {
-		k.fields[name] = map[int]*extent{}
-	}
+// segment notes what the fields of segment i are.
+func (l *Learner) segment(s *kind, t *er7.Text, i int) {
 	n, rest, more := 1, t.Fields(i), true
 	if er7.IsHeader(t.Name(i)) {
 		n = 2
@@ -116,43 +123,56 @@ func (k *learnt) segment(t *er7.Text, i int) {
 		if field.Len == 0 || er7.IsHeader(t.Name(i)) && n == 2 {
 			continue
 		}
-		e := k.fields[name][n]
+		e := s.fields[n]
 		if e == nil {
-			e = &extent{}
-			k.fields[name][n] = e
-		}
-		e.valued++
-		repetitions := 0
-		for again := true; again; {
-			var one protocol.Span
-			one, field, again = t.Cut(field, t.Delims.Repetition)
-			repetitions++
-			raw := t.In(one)
-			if er7.IsNull(raw) {
+			if l.fields == mostFields {
 				continue
 			}
-			e.length = max(e.length, len(raw))
-			first, _, parted := t.Cut(one, t.Delims.Component)
-			for j, kind := range kinds {
-				e.mismatched[j] = e.mismatched[j] || parted || first.Len == 0 || mismatch(kind, raw) != ""
-			}
+			l.fields++
+			e = &extent{}
+			s.fields[n] = e
 		}
-		e.repetitions = max(e.repetitions, repetitions)
+		e.add(t, field)
 	}
+}
+
+// add notes what field is, in all its repetitions.
+func (e *extent) add(t *er7.Text, field protocol.Span) {
+	e.valued++
+	repetitions := 0
+	for more := true; more; {
+		var one protocol.Span
+		one, field, more = t.Cut(field, t.Delims.Repetition)
+		repetitions++
+		raw := t.In(one)
+		if er7.IsNull(raw) {
+			continue
+		}
+		e.length = max(e.length, len(raw))
+		first, _, parted := t.Cut(one, t.Delims.Component)
+		for j, name := range types {
+			e.mismatched[j] = e.mismatched[j] || parted || first.Len == 0 || mismatch(name, raw) != ""
+		}
+	}
+	e.repetitions = max(e.repetitions, repetitions)
 }
 
 // Declarations returns the proposals, by the names of the messages.
 func (l *Learner) Declarations() (list []*Declaration) {
 	for _, name := range slices.Sorted(maps.Keys(l.types)) {
 		k := l.types[name]
-		list = append(list, &Declaration{Name: fmt.Sprintf("from %d messages", k.messages), Messages: []string{name}, Segments: k.elements()})
+		d := &Declaration{Name: fmt.Sprintf("from %d messages", k.messages), Messages: []string{name}, Segments: k.elements()}
+		if k.others {
+			d.Others = "any"
+		}
+		list = append(list, d)
 	}
 	return list
 }
 
 func (k *learnt) elements() []*Element {
 	if k.wild {
-		names := slices.Sorted(maps.Keys(k.fewest))
+		names := slices.Sorted(maps.Keys(k.segments))
 		names = slices.DeleteFunc(names, func(n string) bool { return n == "MSH" })
 		list := []*Element{k.element("MSH", true)}
 		if len(names) > 0 {
@@ -219,11 +239,12 @@ func (k *learnt) element(name string, always bool) *Element {
 	if !always {
 		e.Usage = "O"
 	}
-	if k.runs[name] > 1 {
+	s := k.segments[name]
+	if s.run > 1 {
 		e.Max = unbounded
 	}
-	for n, x := range k.fields[name] {
-		e.Fields[fmt.Sprint(n)] = x.field(k.segments[name])
+	for n, x := range s.fields {
+		e.Fields[fmt.Sprint(n)] = x.field(s.times)
 	}
 	return e
 }
@@ -240,9 +261,9 @@ func (x *extent) field(segments int) *Field {
 	for f.Length = 20; f.Length < x.length; {
 		f.Length *= 2
 	}
-	for i, kind := range kinds {
+	for i, name := range types {
 		if x.valued >= enough && x.length > 0 && !x.mismatched[i] {
-			f.Type = kind
+			f.Type = name
 			break
 		}
 	}
@@ -252,43 +273,16 @@ func (x *extent) field(segments int) *Field {
 // components returns the names in orders, those that come before and behind one another together, each set behind those that
 // come before it. A name in a set stands where it was seen first.
 func components(orders [][]string) (sets [][]string) {
-	var names []string
-	before := map[string]map[string]bool{} // before[b][a]: a was seen before b
-	for _, o := range orders {
-		for i, b := range o {
-			if before[b] == nil {
-				before[b] = map[string]bool{}
-				names = append(names, b)
-			}
-			for _, a := range o[:i] {
-				before[b][a] = true
-			}
-		}
-	}
-	for range names { // what is before something that is before b is before b
-		changed := false
-		for _, b := range names {
-			for a := range maps.Clone(before[b]) {
-				for x := range before[a] {
-					if !before[b][x] {
-						before[b][x], changed = true, true
-					}
-				}
-			}
-		}
-		if !changed {
-			break
-		}
-	}
-	done := map[string]bool{}
-	for len(done) < len(names) {
-		for _, n := range names {
+	names, before := precedence(orders)
+	done := make([]bool, len(names))
+	for left := len(names); left > 0; {
+		for n := range names {
 			if done[n] {
 				continue
 			}
-			var set []string
+			var set []int
 			ready := true
-			for _, m := range names {
+			for m := range names {
 				switch {
 				case m == n || before[n][m] && before[m][n]:
 					set = append(set, m)
@@ -296,16 +290,61 @@ func components(orders [][]string) (sets [][]string) {
 					ready = false
 				}
 			}
-			if ready {
-				for _, m := range set {
-					done[m] = true
-				}
-				sets = append(sets, set)
-				break
+			if !ready {
+				continue
 			}
+			var called []string
+			for _, m := range set {
+				done[m] = true
+				called = append(called, names[m])
+			}
+			sets, left = append(sets, called), left-len(set)
+			break
 		}
 	}
 	return sets
+}
+
+// precedence returns the names in orders as they are first seen, and whether the b-th was seen behind the a-th, or behind
+// one that was: before[b][a].
+func precedence(orders [][]string) (names []string, before [][]bool) {
+	number := map[string]int{}
+	for _, o := range orders {
+		for _, name := range o {
+			if _, known := number[name]; !known {
+				number[name] = len(names)
+				names = append(names, name)
+			}
+		}
+	}
+	before = make([][]bool, len(names))
+	for b := range before {
+		before[b] = make([]bool, len(names))
+	}
+	for _, o := range orders {
+		last, seen := map[string]int{}, map[string]bool{}
+		for i, name := range o {
+			last[name] = i
+		}
+		for i, name := range o {
+			if last[name] == i { // behind all that it was ever behind
+				for a := range seen {
+					before[number[name]][number[a]] = true
+				}
+			}
+			seen[name] = true
+		}
+	}
+	for via := range names {
+		for b := range names {
+			if before[b][via] {
+				for a, is := range before[via] {
+					before[b][a] = before[b][a] || is
+				}
+			}
+		}
+	}
+	return names, before
 }
 
 // regions returns what each order has of names, of which none is empty.

@@ -103,3 +103,76 @@ func TestLearnIsBounded(t *testing.T) {
 		t.Errorf("any order: got %q", got)
 	}
 }
+
+// Of more names than are remembered, the others may stand anywhere, and those that are remembered go on being looked at.
+func TestLearnOfTooManyNames(t *testing.T) {
+	l := NewLearner()
+	many := []string{header}
+	for i := range mostNames + 50 {
+		many = append(many, string([]byte{'A' + byte(i/26), 'A' + byte(i%26), 'X'})+"|1")
+	}
+	l.Add(texts(many...), []byte("ADT^A01"))
+	long := []string{header, "AAX|" + strings.Repeat("x", 300), "9|odd", "AAX", "JZX"}
+	l.Add(texts(long...), []byte("ADT^A01"))
+	d := l.Declarations()[0]
+	p, err := d.Profile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(l.types["ADT^A01"].segments); n != mostNames || d.Others != "any" {
+		t.Errorf("%d names, others %q", n, d.Others)
+	}
+	for _, lines := range [][]string{many, long} {
+		if got := p.told(texts(lines...)); got != "" {
+			t.Errorf("%.40q: got %q", lines, got)
+		}
+	}
+}
+
+// What is kept in all does not grow with the number of types.
+func TestLearnKeepsSoMuchInAll(t *testing.T) {
+	l := NewLearner()
+	for i := range 25 {
+		name := []byte("Z" + string([]byte{'A' + byte(i/26), 'A' + byte(i%26)}))
+		lines := []string{header}
+		for j := range mostNames - 1 {
+			lines = append(lines, string([]byte{'A' + byte(j/26), 'A' + byte(j%26), 'X'})+strings.Repeat("|1", 50))
+		}
+		l.Add(texts(lines...), name)
+	}
+	if l.fields != mostFields {
+		t.Errorf("%d fields, want %d", l.fields, mostFields)
+	}
+	l.text = mostText
+	order := []string{header, "OBX", "PID", "OBX"}
+	l.Add(texts(order...), []byte("ADT^A01"))
+	if k := l.types["ADT^A01"]; !k.wild || len(k.orders) != 0 {
+		t.Errorf("%d orders are kept where there is no room", len(k.orders))
+	}
+	for _, d := range l.Declarations() {
+		p, err := d.Profile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Messages[0] == "ADT^A01" && p.told(texts(order...)) != "" {
+			t.Error("what was added does not pass")
+		}
+	}
+}
+
+// A type is proposed if enough values were of it, the narrowest of those.
+func TestLearnTypes(t *testing.T) {
+	for want, values := range map[string][]string{
+		"SI": {"1", "20"}, "DT": {"20260102", "1950"}, "DTM": {"202601021130", "20260102"}, "NM": {"1", "-2.5"}, "TM": {"1130+0100", "11"}, "": {"1", "x"},
+	} {
+		l := NewLearner()
+		for i := range enough - 1 {
+			l.Add(texts(header, "OBX|"+values[i%2]), []byte("ORU^R01"))
+		}
+		few := l.Declarations()[0].Segments[1].Fields["1"].Type
+		l.Add(texts(header, "OBX|"+values[0]+"|a^b"), []byte("ORU^R01"))
+		if got := l.Declarations()[0].Segments[1].Fields["1"].Type; got != want || few != "" {
+			t.Errorf("%q: got %q, of fewer %q, want %q", values, got, few, want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package profile
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +20,7 @@ func (d *Declaration) AppendYAML(dst []byte, indent string) []byte {
 		dst = fmt.Appendf(dst, "%sversions: [%s]\n", indent, quoted(d.Versions))
 	}
 	if d.Others != "" {
-		dst = fmt.Appendf(dst, "%sothers: %s\n", indent, d.Others)
+		dst = fmt.Appendf(dst, "%sothers: %s\n", indent, word(d.Others))
 	}
 	dst = fmt.Appendf(dst, "%ssegments:\n", indent)
 	for _, e := range d.Segments {
@@ -34,6 +35,17 @@ func (d *Declaration) AppendYAML(dst []byte, indent string) []byte {
 	return dst
 }
 
+// bare are words that are the same without quotes, inside of brackets too.
+var bare = regexp.MustCompile(`^([A-Z][A-Z0-9]{0,2}|z|any|none|[A-Z][A-Z0-9]{2}-[0-9]{1,3}(\.[0-9]{1,3})*)$`)
+
+// word returns s, in quotes if it could be taken for something else.
+func word(s string) string {
+	if bare.MatchString(s) {
+		return s
+	}
+	return strconv.Quote(s)
+}
+
 func quoted(list []string) string {
 	var out []string
 	for _, s := range list {
@@ -43,14 +55,14 @@ func quoted(list []string) string {
 }
 
 func (e *Element) appendYAML(dst []byte, indent string) []byte {
-	key, name := "segment", e.Segment
+	key, name := "segment", word(e.Segment)
 	if e.Segment == "" {
 		key, name = "group", strconv.Quote(e.Group)
 	}
 	dst = fmt.Appendf(dst, "%s- %s: %s\n", indent, key, name)
 	indent += "  "
 	if e.Usage != "" {
-		dst = fmt.Appendf(dst, "%susage: %s\n", indent, e.Usage)
+		dst = fmt.Appendf(dst, "%susage: %s\n", indent, word(e.Usage))
 	}
 	if e.Min != nil {
 		dst = fmt.Appendf(dst, "%smin: %d\n", indent, *e.Min)
@@ -97,10 +109,10 @@ func (f *Field) flow() string {
 		add("name: %s", strconv.Quote(f.Name))
 	}
 	if f.Usage != "" {
-		add("usage: %s", f.Usage)
+		add("usage: %s", word(f.Usage))
 	}
 	if f.When != nil {
-		when := "path: " + f.When.Path
+		when := "path: " + word(f.When.Path)
 		if len(f.When.In) > 0 {
 			when += ", in: [" + quoted(f.When.In) + "]"
 		}
@@ -116,7 +128,7 @@ func (f *Field) flow() string {
 		add("max: %s", f.Max.text())
 	}
 	if f.Type != "" {
-		add("type: %s", f.Type)
+		add("type: %s", word(f.Type))
 	}
 	if f.Length > 0 {
 		add("length: %d", f.Length)

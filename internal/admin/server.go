@@ -1,0 +1,181 @@
+// Package admin lets those who run a gateway see what it does: metrics for Prometheus, health, and the state of each route.
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/sallyport/sallyport/gateway"
+)
+
+// Server answers over HTTP what a Gateway tells of itself. It changes nothing, and shows nothing that came from the wire.
+type Server struct {
+	listener net.Listener
+	http     http.Server
+	done     chan error
+}
+
+// Gateway is what a Server looks at.
+type Gateway interface {
+	Snapshot() gateway.Snapshot
+	Draining() bool
+}
+
+// Listen opens address, "host:port" of the loopback or "unix:/path", and answers there until Close. Nobody is asked who he is: Check
+// says why another address is not taken.
+func Listen(address, version string, g Gateway) (*Server, error) {
+	if err := Check(address); err != nil {
+		return nil, err
+	}
+	network, at := "tcp", address
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		network, at = "unix", path
+		if err := forget(path); err != nil {
+			return nil, err
+		}
+	}
+	l, err := net.Listen(network, at)
+	if err == nil && network == "unix" {
+		err = os.Chmod(at, 0o600)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("admin: %w", err)
+	}
+	s := &Server{listener: l, done: make(chan error, 1)}
+	s.http = http.Server{Handler: local(network, mux(version, g)), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	go func() { s.done <- s.http.Serve(l) }()
+	return s, nil
+}
+
+// forget removes a socket that an earlier process has left, and nothing else.
+func forget(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("admin: %w", err)
+	case info.Mode()&os.ModeSocket == 0:
+		return fmt.Errorf("admin: %s is there, and is no socket", path)
+	}
+	if conn, err := net.Dial("unix", path); err == nil {
+		_ = conn.Close()
+		return fmt.Errorf("admin: another process listens at %s", path)
+	}
+	return os.Remove(path)
+}
+
+// Check says what is wrong with an address: only this machine may ask, as nobody is asked who he is.
+func Check(address string) error {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		if path == "" {
+			return errors.New("unix: is followed by a path")
+		}
+		return nil
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return errors.New("want host:port, or unix:/path")
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return errors.New("want an address of this machine alone (127.0.0.1:9901, [::1]:9901 or unix:/path), as nobody is asked who he is")
+	}
+	return nil
+}
+
+// Addr returns where it listens.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Close ends it, and waits for what is being answered for at most a second.
+func (s *Server) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		_ = s.http.Close()
+	}
+	if err := <-s.done; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// local lets pass what asks for this machine by its own name: a page of another site that has its name point here (DNS rebinding)
+// asks for that.
+func local(network string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		ip := net.ParseIP(strings.Trim(host, "[]"))
+		if network == "tcp" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			http.Error(w, "ask for localhost or 127.0.0.1", http.StatusForbidden)
+			return
+		}
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Content-Security-Policy", "default-src 'none'")
+		w.Header().Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func mux(version string, g Gateway) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &collector{g: g, version: version})
+	m := http.NewServeMux()
+	m.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	m.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { ready(w, g) })
+	m.HandleFunc("GET /v1/snapshot", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		_ = enc.Encode(g.Snapshot()) // whoever asked is gone
+	})
+	m.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "sallyport %s\n\n/metrics      for Prometheus\n/healthz      the process lives\n/readyz       each route has a backend, and the gateway is not draining\n/v1/snapshot  counters, clients and backends of each route, as JSON\n", version)
+	})
+	return m
+}
+
+// ready tells of each route whether it can pass anything on.
+func ready(w http.ResponseWriter, g Gateway) {
+	var wrong []string
+	if g.Draining() {
+		wrong = append(wrong, "the gateway is draining")
+	}
+	for _, r := range g.Snapshot().Routes {
+		if !reaches(&r) {
+			wrong = append(wrong, fmt.Sprintf("route %s: no backend can be reached", r.Name))
+		}
+	}
+	if len(wrong) > 0 {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintln(w, strings.Join(wrong, "\n"))
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+// reaches reports whether a route has a connection to a backend, or is a relay, which dials for each client, none of whose circuits is open.
+func reaches(r *gateway.RouteSnapshot) bool {
+	for i := range r.Backends {
+		b := &r.Backends[i]
+		if b.Links[gateway.BackendReady]+b.Links[gateway.BackendCarrying] > 0 || r.Relay != nil && b.Circuit != "open" {
+			return true
+		}
+	}
+	return false
+}
