@@ -161,7 +161,7 @@ func (f *moovField) keys() []string {
 
 // tagOf is key as it stands in a message: filled up to the length of a tag.
 func (f *moovField) tagOf(key string) string {
-	if f.Tag == nil || f.Tag.Padding == nil || len(f.Tag.Padding.Pad) != 1 || len(key) >= f.Tag.Length {
+	if f.Tag == nil || f.Tag.Padding == nil || len(f.Tag.Padding.Pad) != 1 || len(key) >= f.Tag.Length || f.Tag.Length > 6 {
 		return key
 	}
 	fill := strings.Repeat(string(f.Tag.Padding.Pad), f.Tag.Length-len(key))

@@ -72,6 +72,19 @@ func TestSpecificationsOfOthers(t *testing.T) {
 	}
 }
 
+// What is taken over, of whatever, is a file that can be read.
+func FuzzImport(f *testing.F) {
+	f.Add([]byte(jposPackager))
+	f.Add([]byte(subpackagers))
+	f.Add(moovSpec(composites))
+	f.Add([]byte(moovElements))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if decl, _, err := Import(data); err == nil {
+			again(t, decl)
+		}
+	})
+}
+
 // said fails unless lost is a line for each of want, which begins with it.
 func said(t *testing.T, lost []string, want ...string) {
 	t.Helper()

@@ -24,7 +24,7 @@ func (im *importer) moov(data []byte) error {
 	if err := json.Unmarshal(data, &spec); err != nil {
 		return fmt.Errorf("this is no JSON that a specification could be: %w", err)
 	}
-	im.decl.Name = spec.Name
+	im.decl.Name = plain(spec.Name)
 	if spec.Elements != nil {
 		return im.elements(spec.Elements, spec.Encoding)
 	}

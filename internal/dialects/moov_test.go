@@ -67,15 +67,18 @@ func TestMoovBeginnings(t *testing.T) {
 	}
 }
 
-func TestMoovComposites(t *testing.T) {
-	decl, lost, err := Import(moovSpec(`
+// composites are composite fields, of which there is a message in TestMoovComposites.
+const composites = `
 		"3": {"type": "Composite", "length": 6, "prefix": "ASCII.Fixed", "subfields": {"10": {"type": "String", "length": 2, "enc": "ASCII", "prefix": "ASCII.Fixed"}, "2": {"type": "Numeric", "length": 4, "enc": "ASCII", "prefix": "ASCII.Fixed"}}},
 		"22": {"type": "Composite", "length": 3, "prefix": "BCD.Fixed", "subfields": {"1": {"type": "Numeric", "length": 2, "enc": "BCD", "prefix": "BCD.Fixed"}, "2": {"type": "Numeric", "length": 4, "enc": "BCD", "prefix": "BCD.Fixed"}}},
 		"23": {"type": "Composite", "length": 4, "prefix": "BCD.Fixed", "subfields": {"1": {"type": "Numeric", "length": 3, "enc": "BCD", "prefix": "BCD.Fixed"}, "2": {"type": "String", "length": 2, "enc": "ASCII", "prefix": "ASCII.Fixed"}}},
 		"48": {"type": "Composite", "length": 999, "prefix": "ASCII.LLL", "tag": {"length": 2, "enc": "ASCII", "padding": {"type": "Left", "pad": "0"}}, "subfields": {"1": {"type": "String", "length": 5, "enc": "ASCII", "prefix": "ASCII.LL"}}},
 		"54": {"type": "Composite", "length": 99, "prefix": "EBCDIC.LL", "tag": {"length": 2, "enc": "EBCDIC", "skipUnknownTLVTags": true}, "subfields": {"01": {"type": "String", "length": 5, "enc": "EBCDIC", "prefix": "EBCDIC.LL"}}},
 		"55": {"type": "Composite", "length": 255, "prefix": "Binary.L", "tag": {"enc": "BerTLVTag", "sort": "StringsByHex"}, "subfields": {"9F26": {"type": "Binary", "length": 8, "enc": "Binary", "prefix": "BerTLV"}}},
-		"60": {"type": "Composite", "length": 99, "prefix": "Binary.L", "tag": {"length": 1, "enc": "ASCIIToHex"}, "subfields": {"1F": {"type": "String", "length": 5, "enc": "ASCII", "prefix": "Binary.L"}, "2F": {"type": "What"}}}`))
+		"60": {"type": "Composite", "length": 99, "prefix": "Binary.L", "tag": {"length": 1, "enc": "ASCIIToHex"}, "subfields": {"1F": {"type": "String", "length": 5, "enc": "ASCII", "prefix": "Binary.L"}, "2F": {"type": "What"}}}`
+
+func TestMoovComposites(t *testing.T) {
+	decl, lost, err := Import(moovSpec(composites))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,10 +119,12 @@ func TestMoovCompositesThatCannotBeSaid(t *testing.T) {
 	}
 }
 
-func TestMoovElements(t *testing.T) {
-	decl, lost, err := Import([]byte(`{"elements": {"1": {"Describe": "b 64"}, "2": {"Describe": "n..19"}, "3": {"Describe": "n 6; MMDD", "Description": "code"}, "11": {"Describe": "n 6"}, "19": {"Describe": "n 3"},
+const moovElements = `{"elements": {"1": {"Describe": "b 64"}, "2": {"Describe": "n..19"}, "3": {"Describe": "n 6; MMDD", "Description": "code"}, "11": {"Describe": "n 6"}, "19": {"Describe": "n 3"},
 		"28": {"Describe": "x+n 8"}, "35": {"Describe": "z..37"}, "39": {"Describe": "an 2"}, "41": {"Describe": "ans 8"}, "52": {"Describe": "b 64"}, "60": {"Describe": "s 4"}},
-		"encoding": {"mti_enc": "BCD", "bmp_enc": "HEX", "len_enc": "RBCD", "num_enc": "BCD", "chr_enc": "EBCDIC", "bin_enc": "HEX", "trk_enc": "ASCII", "sky_enc": "BLUE"}}`))
+		"encoding": {"mti_enc": "BCD", "bmp_enc": "HEX", "len_enc": "RBCD", "num_enc": "BCD", "chr_enc": "EBCDIC", "bin_enc": "HEX", "trk_enc": "ASCII", "sky_enc": "BLUE"}}`
+
+func TestMoovElements(t *testing.T) {
+	decl, lost, err := Import([]byte(moovElements))
 	if err != nil {
 		t.Fatal(err)
 	}

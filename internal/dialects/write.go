@@ -52,7 +52,7 @@ func flow(v reflect.Value) string {
 		if bare.MatchString(text) && strings.TrimSpace(text) == text && !slices.Contains([]string{"true", "false", "null", "yes", "no", "on", "off", "y", "n"}, strings.ToLower(text)) {
 			return text
 		}
-		return strconv.Quote(text)
+		return strconv.Quote(strings.ReplaceAll(text, "$", "$$")) // where it is read ${...} stands for something else
 	case reflect.Slice:
 		var items []string
 		for i := range v.Len() {
