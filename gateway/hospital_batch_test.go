@@ -47,7 +47,7 @@ func TestABatchThatIsMiscounted(t *testing.T) {
 		a.block(strings.Replace(batchOf("B8", admission("LAB", "1", "a"), admission("LAB", "2", "b")), "BTS|2", "BTS|3", 1))
 		host.silent()
 		got := a.blocked()
-		if strings.Count(got, "\rMSA|") != 1 || hl7Field(got, "MSA", 1) != "AE" || hl7Field(got, "MSA", 2) != "B8" || hl7Field(got, "BHS", 12) != "B8" || !strings.Contains(got, "ERR||BTS^1^1") {
+		if strings.Count(got, "\rMSA|") != 1 || hl7Field(got, "MSA", 1) != "AE" || hl7Field(got, "MSA", 2) != "B8" || hl7Field(got, "BHS", 12) != "B8" || !strings.Contains(got, "ERR||BTS^1^1") || hl7Field(got, "MSH", 12) != "2.5" || hl7Field(got, "MSH", 3) != "HIS" {
 			t.Errorf("got %q, want one refusal of B8 that names BTS-1", got)
 		}
 	})

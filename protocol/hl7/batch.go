@@ -43,7 +43,10 @@ func (c *Codec) decodeBatch(m *protocol.Message, f *faults) error {
 	w := batchWalk{c: c, m: m, t: text(m)}
 	from := len(m.Scratch)
 	for i := range w.t.Segments {
-		if !w.step(i, f) {
+		switch ok := w.step(i, f); {
+		case !ok && i == 0: // nobody knows whose it is
+			return c.unreadable(f)
+		case !ok:
 			return f.malformed(protocol.BadShape)
 		}
 	}
@@ -316,29 +319,42 @@ func refuses(body []byte) bool {
 // appendBatchNotice appends one refusal for a whole batch: in its envelope an acknowledgement of which MSA-2 is the control id
 // of the batch.
 func (c *Codec) appendBatchNotice(dst []byte, req *protocol.Message, n *protocol.Notice) ([]byte, error) {
-	t := text(req)
-	header := t.Segments[0]
-	i := max(0, t.Segment("BHS", 1))
-	if string(t.Name(i)) == "MSH" { // without headers nothing stands for the whole
-		return dst, nil
-	}
-	raw := t.In(t.Segments[i])
-	if _, _, ok := er7.DelimsOf(raw); !ok || header.Len < 8 {
-		return dst, nil
-	}
-	// What stands there of MSH is read as that of a message: the fields from 3 to 6 mean the same.
-	m := &protocol.Message{Body: raw, Kind: protocol.Request, Spans: append(append([]protocol.Span{}, absent...), protocol.Span{Len: int32(len(raw))})}
-	c.readHeader(m)
-	id := field(m, batchID)
-	for n := 8; n < len(m.Spans) && n <= lastField; n++ {
-		m.Spans[n].Off = -1
-	}
-	a := newAnswer(c, m)
 	r := c.codes.find(n)
-	if r.application == "" {
+	t := text(req)
+	i := max(0, t.Segment("BHS", 1))
+	raw := t.In(t.Segments[i])
+	d, _, ok := er7.DelimsOf(raw)
+	if string(t.Name(i)) == "MSH" || !ok || r.application == "" { // without headers nothing stands for the whole
 		return dst, nil
 	}
+	m := c.headerOfBatch(&t, i, &d)
+	a := newAnswer(c, m)
 	dst = c.appendAnswerHeader(dst, raw)
-	dst = a.appendNotice(dst, r.application, id, n)
+	dst = a.appendNotice(dst, r.application, field(m, controlID), n)
 	return appendCount(dst, "BTS", a.d.Field, 1), nil
+}
+
+// headerOfBatch returns what the refusal of a batch answers, as a message: sender, receiver and control id of segment i, and of
+// the first message in it what a header of a batch does not have.
+func (c *Codec) headerOfBatch(t *er7.Text, i int, d *er7.Delims) *protocol.Message {
+	body := append([]byte("MSH"), d.Field, d.Component, d.Repetition, d.Escape, d.Sub)
+	first := t.Segment("MSH", 1)
+	for n := sendingApp; n <= characterSet; n++ {
+		body = append(body, d.Field)
+		switch of := t.Field(i, n); {
+		case n <= receivingFac:
+			body = append(body, t.In(of)...)
+		case n == messageType:
+			body = append(body, "ACK"...)
+		case n == controlID:
+			body = append(body, t.In(t.Field(i, batchID))...)
+		case first >= 0 && (n == processingID || n == versionID || n == characterSet):
+			if v := t.In(t.Field(first, n)); len(v) < 40 {
+				body = append(body, v...)
+			}
+		}
+	}
+	m := &protocol.Message{Body: body, Kind: protocol.Request, Spans: append(append([]protocol.Span{}, absent...), protocol.Span{Len: int32(len(body))})}
+	c.readHeader(m)
+	return m
 }
