@@ -2,7 +2,7 @@
 // message to it; it believes everything, gives its acknowledgements control ids that are not unique, and stops for good on the first thing
 // that it does not understand.
 const hl7 = require('simple-hl7')
-const port = process.argv[3]
+const [host, port] = process.argv.slice(2)
 const speaking = new Set() // the connections on which something came
 const known = ['ADT^A01', 'ADT^A08', 'ADT^A03', 'ORU^R01']
 
@@ -21,4 +21,4 @@ hl7.Server.createTcpServer((err, req, res) => {
   if (!patient.getComponent(3, 1) || !patient.getField(5)) stop('a patient without a number or a name')
   res.ack.getSegment('MSA').addField(patient.getField(5).split('^')) // which brings back what was asked
   res.end()
-}).start(Number(port))
+}).start({ host, port: Number(port) })
