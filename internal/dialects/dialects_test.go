@@ -72,6 +72,18 @@ func TestSpecificationsOfOthers(t *testing.T) {
 	}
 }
 
+// A name is no reference to a variable or to a file, where it comes from outside.
+func TestNamesStandForThemselves(t *testing.T) {
+	const name = "${file:/etc/hostname} $$ ${A"
+	decl, _, err := Import([]byte(`{"name": "` + name + `", "fields": {"39": {"type": "String", "length": 2, "enc": "ASCII", "prefix": "ASCII.Fixed", "description": "` + name + `"}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := again(t, decl); d.Name != name || d.Field(39).Name != name {
+		t.Errorf("got %q and %q", d.Name, d.Field(39).Name)
+	}
+}
+
 // What is taken over, of whatever, is a file that can be read.
 func FuzzImport(f *testing.F) {
 	f.Add([]byte(jposPackager))

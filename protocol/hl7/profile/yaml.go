@@ -11,7 +11,7 @@ import (
 
 // AppendYAML appends d as an item of a list in YAML, each line of it behind indent.
 func (d *Declaration) AppendYAML(dst []byte, indent string) []byte {
-	dst = fmt.Appendf(dst, "%s- name: %s\n", indent, strconv.Quote(d.Name))
+	dst = fmt.Appendf(dst, "%s- name: %s\n", indent, quote(d.Name))
 	indent += "  "
 	if len(d.Messages) > 0 {
 		dst = fmt.Appendf(dst, "%smessages: [%s]\n", indent, quoted(d.Messages))
@@ -43,13 +43,16 @@ func word(s string) string {
 	if bare.MatchString(s) {
 		return s
 	}
-	return strconv.Quote(s)
+	return quote(s)
 }
+
+// quote returns s in quotes, as text that stands for itself: in a configuration ${...} is looked up.
+func quote(s string) string { return strconv.Quote(strings.ReplaceAll(s, "$", "$$")) }
 
 func quoted(list []string) string {
 	var out []string
 	for _, s := range list {
-		out = append(out, strconv.Quote(s))
+		out = append(out, quote(s))
 	}
 	return strings.Join(out, ", ")
 }
@@ -57,7 +60,7 @@ func quoted(list []string) string {
 func (e *Element) appendYAML(dst []byte, indent string) []byte {
 	key, name := "segment", word(e.Segment)
 	if e.Segment == "" {
-		key, name = "group", strconv.Quote(e.Group)
+		key, name = "group", quote(e.Group)
 	}
 	dst = fmt.Appendf(dst, "%s- %s: %s\n", indent, key, name)
 	indent += "  "
@@ -106,7 +109,7 @@ func (f *Field) flow() string {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	if f.Name != "" {
-		add("name: %s", strconv.Quote(f.Name))
+		add("name: %s", quote(f.Name))
 	}
 	if f.Usage != "" {
 		add("usage: %s", word(f.Usage))
@@ -134,7 +137,7 @@ func (f *Field) flow() string {
 		add("length: %d", f.Length)
 	}
 	if f.Table != "" {
-		add("table: %s", strconv.Quote(f.Table))
+		add("table: %s", quote(f.Table))
 	}
 	if len(f.Values) > 0 {
 		add("values: [%s]", quoted(f.Values))
