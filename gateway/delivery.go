@@ -12,7 +12,7 @@ import (
 // that has taken x from its Ledger. It reports whether the client has something to write.
 func (s *Session) deliver(x *exchange, out []byte, final bool, e event) bool {
 	r := s.route
-	c := &r.counters
+	c := r.counters
 	if x.divided() {
 		return final && s.deliverPart(x, out, e)
 	}

@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"context"
-	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -11,17 +9,17 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// door is the listening side of a route: it says who may come in, and knows who is in.
+// door is where the clients of a route come in: it says who may, and knows who is in.
 type door struct {
-	name     string
-	listener net.Listener
-	most     int // connections
-	perPeer  int // from one address
-	logger   *logrus.Entry
+	name   string
+	logger *logrus.Entry
 
-	draining atomic.Bool // set under mu
+	gate     atomic.Pointer[gate] // that leads here; nil: none yet
+	draining atomic.Bool          // set under mu
 
 	mu      sync.Mutex
+	most    int // connections
+	perPeer int // from one address
 	guests  map[guest]stay
 	hosts   map[string]int // connections by address
 	empty   chan struct{}  // closed when draining and the last guest has left
@@ -42,70 +40,15 @@ type guest interface {
 	abort(cause error)
 }
 
-// build makes the door of a route. It is called once.
-func (d *door) build(conf *Route, l Limits, log *logrus.Entry) {
-	d.name, d.most, d.perPeer = conf.Name, l.Connections, l.ConnectionsPerPeer
-	d.guests, d.hosts, d.empty = map[guest]stay{}, map[string]int{}, make(chan struct{})
+func newDoor(conf *Route, l Limits, log *logrus.Entry) *door {
+	d := &door{name: conf.Name, most: l.Connections, perPeer: l.ConnectionsPerPeer, guests: map[guest]stay{}, hosts: map[string]int{}, empty: make(chan struct{})}
 	if log != nil {
 		d.logger = log.WithField("route", conf.Name)
 	}
+	return d
 }
 
 func (d *door) entrance() *door { return d }
-
-// listen binds the listener.
-func (d *door) listen(conf *Route) error {
-	if conf.Listener != nil {
-		d.listener = conf.Listener
-		return nil
-	}
-	network, address := splitAddress(conf.Listen)
-	l, err := net.Listen(network, address)
-	if err != nil {
-		return fmt.Errorf("route %s: %w", conf.Name, err)
-	}
-	d.listener = l
-	return nil
-}
-
-// unlisten closes the listener.
-func (d *door) unlisten() error {
-	if d.listener == nil {
-		return nil
-	}
-	if err := d.listener.Close(); err != nil && !isClosed(err) {
-		return err
-	}
-	return nil
-}
-
-// accept gives each client that comes to admit, until the listener is closed.
-func (d *door) accept(ctx context.Context, admit func(net.Conn)) {
-	const first, last = 5 * time.Millisecond, time.Second
-	for pause := first; ; {
-		conn, err := d.listener.Accept()
-		if err == nil {
-			pause = first
-			admit(conn)
-			continue
-		}
-		if ctx.Err() != nil || isClosed(err) {
-			return
-		}
-		// Descriptors or memory have run out: others may end meanwhile.
-		if d.logger != nil {
-			d.logger.WithError(err).Error("cannot accept connections; trying again")
-		}
-		t := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return
-		case <-t.C:
-		}
-		pause = min(2*pause, last)
-	}
-}
 
 // enter counts g in, who comes from peer. It returns the limit that it would exceed, and false.
 // Peer is empty if it is not known yet, and meet then tells. Once g has its connection it settles.
@@ -222,11 +165,12 @@ func (d *door) clients() int {
 	return len(d.guests)
 }
 
+// address returns where clients come in, nil if they cannot yet.
 func (d *door) address() net.Addr {
-	if d.listener == nil {
-		return nil
+	if g := d.gate.Load(); g != nil {
+		return g.listener.Addr()
 	}
-	return d.listener.Addr()
+	return nil
 }
 
 // turnAway says words, if there are any, to a connection for which there is no room, and closes it.

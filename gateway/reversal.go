@@ -48,8 +48,8 @@ func newReversals(u *upstream) *reversals {
 		return nil
 	}
 	r := &reversals{up: u, codec: codec, open: map[string]*reversal{}}
-	if u.route.logger != nil {
-		u.route.logger.WithField("backend", u.conf.Name).Info("what nobody knows the outcome of is taken back; reversals that are open when the gateway ends are lost")
+	if u.route().logger != nil {
+		u.route().logger.WithField("backend", u.conf.Name).Info("what nobody knows the outcome of is taken back; reversals that are open when the gateway ends are lost")
 	}
 	return r
 }
@@ -60,12 +60,12 @@ func (r *reversals) note(x *exchange, n *protocol.Notice) {
 		return
 	}
 	var m protocol.Message
-	body, err := r.codec.AppendReversal(nil, x.request(r.up.route.codec, &m), n, false)
+	body, err := r.codec.AppendReversal(nil, x.request(r.up.route().codec, &m), n, false)
 	if err != nil || len(body) == 0 {
 		r.count(err, "a reversal could not be made")
 		return
 	}
-	repeat, err := r.codec.AppendReversal(nil, x.request(r.up.route.codec, &m), n, true)
+	repeat, err := r.codec.AppendReversal(nil, x.request(r.up.route().codec, &m), n, true)
 	if err == nil {
 		err = r.up.codec.DecodeBody(protocol.FromClient, body, &m)
 	}
@@ -89,11 +89,11 @@ func (r *reversals) add(id string, v *reversal) {
 		return // it is taken back already
 	}
 	if len(r.open) >= maxReversals {
-		r.up.route.counters.limits[limitReversals].Add(1)
+		r.up.route().counters.limits[limitReversals].Add(1)
 		r.log("there are too many reversals that are not answered: one is left out", nil)
 		return
 	}
-	r.up.route.counters.reversals.Add(1)
+	r.up.route().counters.reversals.Add(1)
 	r.open[id] = v
 	r.send(v, time.Now())
 	r.arm(v.due)
@@ -135,7 +135,7 @@ func (r *reversals) tick() {
 		case now.Before(v.due):
 		case v.tries >= reversalTries:
 			delete(r.open, id)
-			r.up.route.counters.limits[limitReversals].Add(1)
+			r.up.route().counters.limits[limitReversals].Add(1)
 			r.log("a reversal was not answered, and is given up: look for the transaction at the backend", nil)
 		default:
 			r.send(v, now)
@@ -167,7 +167,7 @@ func (r *reversals) answered(m *protocol.Message) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	v, ok := r.open[string(m.ID)]
-	if !ok || r.up.route.matching != nil && r.up.route.matching.Match(v.expect, true, m) != protocol.Answers {
+	if !ok || r.up.route().matching != nil && r.up.route().matching.Match(v.expect, true, m) != protocol.Answers {
 		return false
 	}
 	delete(r.open, string(m.ID))
@@ -185,8 +185,8 @@ func (r *reversals) close() {
 	if r.timer != nil {
 		r.timer.Stop()
 	}
-	if n := len(r.open); n > 0 && r.up.route.logger != nil {
-		r.up.route.logger.WithFields(logrus.Fields{"backend": r.up.conf.Name, "reversals": n}).
+	if n := len(r.open); n > 0 && r.up.route().logger != nil {
+		r.up.route().logger.WithFields(logrus.Fields{"backend": r.up.conf.Name, "reversals": n}).
 			Error("the gateway ends with reversals that were not answered: look for these transactions at the backend")
 	}
 }
@@ -196,15 +196,15 @@ func (r *reversals) count(err error, what string) {
 	if err == nil {
 		return // the codec takes nothing back here
 	}
-	r.up.route.counters.limits[limitReversals].Add(1)
+	r.up.route().counters.limits[limitReversals].Add(1)
 	r.log(what, err)
 }
 
 func (r *reversals) log(what string, err error) {
-	if r.up.route.logger == nil {
+	if r.up.route().logger == nil {
 		return
 	}
-	e := r.up.route.logger.WithField("backend", r.up.conf.Name)
+	e := r.up.route().logger.WithField("backend", r.up.conf.Name)
 	if err != nil {
 		e = e.WithField("error", err.Error())
 	}

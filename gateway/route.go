@@ -14,7 +14,7 @@ import (
 
 // route is one door of a running Gateway.
 type route struct {
-	door
+	*door
 	conf        Route
 	limits      Limits
 	timeouts    Timeouts
@@ -45,14 +45,15 @@ type route struct {
 	mirrors     []*mirror
 	results     bool    // a mirror wants them
 	pools       []*pool // one, or with ByKey one for each upstream
-	counters    counters
+	counters    *counters
+	checkers    []validate.Validator // one for each worker
 }
 
 // worker is what the handlers of one route share on one shard: memory that is good until
 // the next of them is called.
 type worker struct {
 	shard    *tunnel.Shard
-	checker  validate.Validator
+	n        int              // of the shard
 	request  protocol.Message // from a client
 	answer   protocol.Message // from a backend
 	echo     protocol.Message // a request that a notice is about
@@ -65,14 +66,15 @@ type worker struct {
 	out      []byte
 	ticket   []byte
 	cited    []byte
-	copies   [][]byte   // for each mirror
+	copies   [][]byte   // for each mirror, once there was something for it
 	rooms    int        // of the first so many mirrors, those that are required have room for theirs
 	touched  []*Backend // that got something in this call
 }
 
 func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 	r := &route{conf: conf, limits: conf.limits(), timeouts: conf.timeouts(), wait: conf.Wait, mode: conf.mode(),
-		codec: conf.Codec, splitter: splitter.New(conf.Codec)}
+		codec: conf.Codec, splitter: splitter.New(conf.Codec),
+		door: newDoor(&conf, conf.limits(), log), counters: new(counters)}
 	def(&r.conf.RetryAfter, time.Second)
 	def(&r.wait.Keep, time.Minute)
 	r.batching, _ = r.codec.(protocol.Batching)
@@ -102,20 +104,15 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 		b := conf.Backends[i].withDefaults(&conf)
 		r.keep = r.keep || b.dispatches()
 	}
-	r.build(&conf, r.limits, log)
-	for _, shard := range shards {
-		w := &worker{shard: shard, checker: passAll{}, copies: make([][]byte, len(conf.Mirrors))}
-		if conf.Rules != nil {
-			w.checker = conf.Rules.Validator(observer{&r.counters, r.logger})
-		}
-		r.workers = append(r.workers, w)
+	for n, shard := range shards {
+		r.workers = append(r.workers, &worker{shard: shard, n: n})
 	}
+	r.checkers = newCheckers(conf.Rules, len(shards), observer{r.counters, r.logger})
 	for i, b := range conf.Backends {
 		if i == 0 || conf.Balance == ByKey {
 			r.pools = append(r.pools, &pool{balance: conf.Balance, n: i, steady: r.steady})
 		}
 		p := r.pools[len(r.pools)-1]
-		p.up++
 		r.upstreams = append(r.upstreams, newUpstream(r, p, b.withDefaults(&conf)))
 	}
 	for _, m := range conf.Mirrors {
@@ -123,6 +120,18 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 		r.results = r.results || m.Results
 	}
 	return r
+}
+
+// newCheckers returns a Validator for each of n workers.
+func newCheckers(rules *validate.Program, n int, o observer) []validate.Validator {
+	list := make([]validate.Validator, n)
+	for i := range list {
+		list[i] = passAll{}
+		if rules != nil {
+			list[i] = rules.Validator(o)
+		}
+	}
+	return list
 }
 
 // passAll is the Validator of a route without rules.
@@ -134,6 +143,13 @@ func (passAll) Validate(*protocol.Message) error { return nil }
 func (w *worker) turn() int {
 	w.turns = (w.turns + 1) & (1<<30 - 1)
 	return w.turns
+}
+
+// fit makes room for the copies of n mirrors.
+func (w *worker) fit(n int) {
+	for len(w.copies) < n {
+		w.copies = append(w.copies, nil)
+	}
 }
 
 // touch notes that b got something, flush has it written.

@@ -250,7 +250,7 @@ func (s *Session) judge(m *protocol.Message) *protocol.Notice {
 	if n := s.police(m); n != nil {
 		return n
 	}
-	if err := s.w.checker.Validate(m); err != nil {
+	if err := s.route.checkers[s.w.n].Validate(m); err != nil {
 		return s.failure(err)
 	}
 	if m.Kind == protocol.OneWay {
