@@ -23,6 +23,7 @@ type door struct {
 	guests  map[guest]stay
 	hosts   map[string]int // connections by address
 	empty   chan struct{}  // closed when draining and the last guest has left
+	vacated bool           // it is
 	aborted error          // why everyone is to end now
 }
 
@@ -49,6 +50,13 @@ func newDoor(conf *Route, l Limits, log *logrus.Entry) *door {
 }
 
 func (d *door) entrance() *door { return d }
+
+// bound has other limits hold from now on. Who is in stays.
+func (d *door) bound(l Limits) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.most, d.perPeer = l.Connections, l.ConnectionsPerPeer
+}
 
 // enter counts g in, who comes from peer. It returns the limit that it would exceed, and false.
 // Peer is empty if it is not known yet, and meet then tells. Once g has its connection it settles.
@@ -116,19 +124,23 @@ func (d *door) forget(g guest) bool {
 	if d.hosts[s.host]--; d.hosts[s.host] <= 0 {
 		delete(d.hosts, s.host)
 	}
-	if d.draining.Load() && len(d.guests) == 0 {
+	d.vacate()
+	return true
+}
+
+// vacate says that the last guest has left, if it has. d is locked.
+func (d *door) vacate() {
+	if d.draining.Load() && len(d.guests) == 0 && !d.vacated {
+		d.vacated = true
 		close(d.empty)
 	}
-	return true
 }
 
 // drain has every guest end when what it has open is done.
 func (d *door) drain() {
 	d.mu.Lock()
 	d.draining.Store(true)
-	if len(d.guests) == 0 {
-		close(d.empty)
-	}
+	d.vacate()
 	d.mu.Unlock()
 	for _, g := range d.all(true) {
 		g.drain()

@@ -23,6 +23,8 @@ type Gateway struct {
 	panics atomic.Uint64
 	crew   crew
 
+	longest time.Duration // that the shards linger
+
 	mu      sync.Mutex // over a change of what follows, and the start of its goroutines
 	conf    Config
 	fronts  []front  // one for each route of the configuration
@@ -30,6 +32,7 @@ type Gateway struct {
 	relays  []*relay // and of kind Relay
 	gates   []*gate
 	retired map[front]bool // that were changed or removed, while they have clients or connections
+	berths  berths
 	serves  bool
 	ends    bool
 
@@ -55,11 +58,10 @@ func New(c Config) (*Gateway, error) {
 	}
 	def(&c.Shards, runtime.GOMAXPROCS(0))
 	def(&c.Drain, 30*time.Second)
-	g := &Gateway{conf: c, log: c.Log, retired: map[front]bool{}, stop: make(chan struct{}), hard: make(chan struct{}), served: make(chan struct{})}
-	linger := g.linger()
+	g := &Gateway{conf: c, log: c.Log, retired: map[front]bool{}, berths: berths{}, stop: make(chan struct{}), hard: make(chan struct{}), served: make(chan struct{})}
+	g.longest = g.linger() // the routes share the shards, so the longest linger of theirs is that of all
 	for range c.Shards {
-		// The routes share the shards, so the longest linger of theirs is that of all.
-		g.shards = append(g.shards, tunnel.NewShard(tunnel.ShardConfig{Pump: c.Pump, Linger: linger, OnPanic: g.panicked}))
+		g.shards = append(g.shards, tunnel.NewShard(tunnel.ShardConfig{Pump: c.Pump, Linger: g.longest, OnPanic: g.panicked}))
 	}
 	var errs *multierror.Error
 	for i := range c.Routes {
@@ -88,15 +90,21 @@ type front interface {
 // add makes the route that conf describes.
 func (g *Gateway) add(conf Route) front {
 	if conf.Kind == Relay {
-		r := newRelay(conf, g.shards, g.log)
-		g.relays = append(g.relays, r)
-		g.fronts = append(g.fronts, r)
-		return r
+		return g.list(newRelay(conf, g.shards, g.log, nil))
 	}
-	r := newRoute(conf, g.shards, g.log)
-	g.routes = append(g.routes, r)
-	g.fronts = append(g.fronts, r)
-	return r
+	return g.list(newRoute(conf, g.shards, g.log))
+}
+
+// list has f be one of the routes.
+func (g *Gateway) list(f front) front {
+	g.fronts = append(g.fronts, f)
+	switch f := f.(type) {
+	case *route:
+		g.routes = append(g.routes, f)
+	case *relay:
+		g.relays = append(g.relays, f)
+	}
+	return f
 }
 
 // lead gives who comes to l to f.
@@ -149,7 +157,7 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	for _, f := range fronts {
 		f.entrance().abort(ErrClosed)
 	}
-	g.settle(g.linger())
+	g.settle(g.longest)
 	stopMirrors() // nothing is copied any more; what was is still written
 	g.crew.mirrors.Wait()
 	stopShards()

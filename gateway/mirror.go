@@ -22,12 +22,14 @@ type mirror struct {
 	breaker  breaker
 	backlog  *backlog
 	stop     context.CancelFunc // nil: it has not begun
+	after    <-chan struct{}    // the end of the one that it replaces; nil: it replaces none
+	left     chan struct{}      // closed when it has ended
 
 	tickets, refused, detached, dials, returned atomic.Uint64
 }
 
 func newMirror(r *route, conf MirrorConfig) *mirror {
-	m := &mirror{route: r, conf: conf, backlog: newBacklog(conf.Buffer)}
+	m := &mirror{route: r, conf: conf, backlog: newBacklog(conf.Buffer), left: make(chan struct{})}
 	if r.mode == protocol.Rewrite && conf.Format == MirrorFrames {
 		if m.ids = conf.Codec.Traits().Tickets; m.ids > 0 {
 			m.rewriter, _ = conf.Codec.(protocol.Rewriter)
@@ -197,7 +199,13 @@ func (m *mirror) start(ctx context.Context, goroutines *sync.WaitGroup) {
 		return
 	}
 	ctx, m.stop = context.WithCancel(ctx)
-	goroutines.Go(func() { m.keep(ctx) })
+	goroutines.Go(func() {
+		defer close(m.left)
+		if m.after != nil {
+			<-m.after // which ends soon: it was told to
+		}
+		m.keep(ctx)
+	})
 }
 
 // keep keeps a target until ctx is done, looking for one again after each loss.

@@ -61,12 +61,18 @@ type relayUpstream struct {
 	lost    atomic.Uint64 // relays that its side has broken off
 }
 
-func newRelay(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *relay {
+// newRelay returns the relay that conf describes, with the clients and the books of old, if that is not nil.
+func newRelay(conf Route, shards []*tunnel.Shard, log *logrus.Entry, old *relay) *relay {
 	l, t := conf.Limits, conf.Timeouts
 	def(&l.Tunnel, relayTunnel)
 	def(&t.Idle, relayIdle)
-	r := &relay{conf: conf, limits: l.withDefaults(), timeouts: t.withDefaults(), codec: conf.Codec,
-		door: newDoor(&conf, l.withDefaults(), log), relayBook: newRelayBook()}
+	r := &relay{conf: conf, limits: l.withDefaults(), timeouts: t.withDefaults(), codec: conf.Codec}
+	if old != nil {
+		r.door, r.relayBook = old.door, old.relayBook
+		r.door.bound(r.limits)
+	} else {
+		r.door, r.relayBook = newDoor(&conf, r.limits, log), newRelayBook()
+	}
 	def(&r.conf.Relay.Linger, relayLinger)
 	def(&r.conf.RetryAfter, time.Second)
 	if r.codec != nil {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -15,6 +16,7 @@ import (
 // route is one door of a running Gateway.
 type route struct {
 	*door
+	line        *atomic.Pointer[route] // the one that its clients have now: this, or what has replaced it
 	conf        Route
 	limits      Limits
 	timeouts    Timeouts
@@ -71,10 +73,34 @@ type worker struct {
 	touched  []*Backend // that got something in this call
 }
 
+// newRoute returns the route that conf describes, which has nothing to do with another.
 func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
+	r := readRoute(conf)
+	r.door, r.counters, r.line = newDoor(&conf, r.limits, log), new(counters), new(atomic.Pointer[route])
+	for n, shard := range shards {
+		r.workers = append(r.workers, &worker{shard: shard, n: n})
+	}
+	if r.repeating != nil && r.mode == protocol.Key {
+		r.register = newRegister()
+	}
+	r.kept = newKept(conf.Keep, r.repeating)
+	for i, b := range conf.Backends {
+		if i == 0 || conf.Balance == ByKey {
+			r.pools = append(r.pools, &pool{balance: conf.Balance, n: i, steady: r.steady})
+		}
+		r.upstreams = append(r.upstreams, newUpstream(r, r.pools[len(r.pools)-1], b.withDefaults(&conf)))
+	}
+	for _, m := range conf.Mirrors {
+		r.mirrors = append(r.mirrors, newMirror(r, m.withDefaults(&conf)))
+	}
+	r.begin()
+	return r
+}
+
+// readRoute returns what can be said of a route from conf alone.
+func readRoute(conf Route) *route {
 	r := &route{conf: conf, limits: conf.limits(), timeouts: conf.timeouts(), wait: conf.Wait, mode: conf.mode(),
-		codec: conf.Codec, splitter: splitter.New(conf.Codec),
-		door: newDoor(&conf, conf.limits(), log), counters: new(counters)}
+		codec: conf.Codec, splitter: splitter.New(conf.Codec)}
 	def(&r.conf.RetryAfter, time.Second)
 	def(&r.wait.Keep, time.Minute)
 	r.batching, _ = r.codec.(protocol.Batching)
@@ -88,10 +114,7 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 	if conf.Balance == ByKey && len(conf.Backends) > 1 {
 		r.keyed, _ = r.codec.(protocol.Keyed)
 	}
-	if r.repeating, _ = r.codec.(protocol.Repeating); r.repeating != nil && r.mode == protocol.Key {
-		r.register = newRegister()
-	}
-	r.kept = newKept(conf.Keep, r.repeating)
+	r.repeating, _ = r.codec.(protocol.Repeating)
 	r.tells = r.repeating != nil && !r.repeating.Waits()
 	traits := r.codec.Traits()
 	r.joins = traits.Joins
@@ -104,22 +127,19 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 		b := conf.Backends[i].withDefaults(&conf)
 		r.keep = r.keep || b.dispatches()
 	}
-	for n, shard := range shards {
-		r.workers = append(r.workers, &worker{shard: shard, n: n})
-	}
-	r.checkers = newCheckers(conf.Rules, len(shards), observer{r.counters, r.logger})
-	for i, b := range conf.Backends {
-		if i == 0 || conf.Balance == ByKey {
-			r.pools = append(r.pools, &pool{balance: conf.Balance, n: i, steady: r.steady})
-		}
-		p := r.pools[len(r.pools)-1]
-		r.upstreams = append(r.upstreams, newUpstream(r, p, b.withDefaults(&conf)))
-	}
-	for _, m := range conf.Mirrors {
-		r.mirrors = append(r.mirrors, newMirror(r, m.withDefaults(&conf)))
-		r.results = r.results || m.Results
+	for i := range conf.Mirrors {
+		r.results = r.results || conf.Mirrors[i].Results
 	}
 	return r
+}
+
+// begin has r be the route of its line. It is complete.
+func (r *route) begin() {
+	r.checkers = newCheckers(r.conf.Rules, len(r.workers), observer{r.counters, r.logger})
+	for _, u := range r.upstreams {
+		u.of.Store(r)
+	}
+	r.line.Store(r)
 }
 
 // newCheckers returns a Validator for each of n workers.

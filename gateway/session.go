@@ -12,7 +12,7 @@ import (
 // request, accept, in this order. What it has open lies on its desk, where a Backend
 // leaves the results.
 type Session struct {
-	route *route
+	route *route  // changes in follow, under the lock of vc
 	w     *worker // of its shard
 	vc    *tunnel.VConn
 	peer  string
@@ -76,6 +76,7 @@ var (
 // Data handles the whole frames of p, first to last.
 func (s *Session) Data(own *tunnel.Owner, p []byte) (taken int) {
 	defer s.guard()
+	s.follow(own)
 	whole, blocked := false, false
 	for taken < len(p) && s.state != closed && s.state != carrying && !s.over {
 		if s.off {

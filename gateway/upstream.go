@@ -76,7 +76,8 @@ func (u *upstream) keep(ctx context.Context, n int) {
 		if !u.breaker.pause(ctx) {
 			return
 		}
-		b, err := u.connect(ctx, m, func() (*Backend, error) { return u.dial(ctx, n) })
+		life := u.tenure.life // a dial that the backend may have taken is not given up: then it would have one more than we know of
+		b, err := u.connect(life, m, func() (*Backend, error) { return u.dial(life, n) })
 		if err != nil {
 			if ctx.Err() != nil {
 				return
