@@ -77,6 +77,8 @@ type loader struct {
 	root     *node
 	mistakes []found
 	secrets  []string // values that came from the environment or from files
+
+	documents [][]byte // files that the route which is being built was made with, beside its own
 }
 
 func (l *loader) load(data []byte) (*File, error) {
