@@ -16,6 +16,7 @@ type door struct {
 
 	gate     atomic.Pointer[gate] // that leads here; nil: none yet
 	draining atomic.Bool          // set under mu
+	shakes   shakeCounters
 
 	mu      sync.Mutex
 	most    int // connections

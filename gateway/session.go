@@ -18,6 +18,8 @@ type Session struct {
 	peer  string
 	began moment
 
+	identity string // who the client is, by its certificate; empty: nobody knows
+
 	resume protocol.Resume
 	skip   int64  // bytes of a body that nobody wants
 	due    moment // when the frame that has begun must be whole; 0: none has

@@ -16,7 +16,7 @@ type tenure struct {
 	retire context.CancelFunc // nil: it has not begun
 	cut    context.CancelFunc // of what is still open, when it was waited for long enough
 
-	life  context.Context   // ends with the gateway, or with cut
+	life  context.Context // ends with the gateway, or with cut
 	after []chan struct{} // for each connection the end of the one that it replaces; nil: it replaces none
 	left  []chan struct{} // for each connection, closed when it and all that it replaces have ended for good
 }

@@ -91,6 +91,7 @@ func runGateway(cmd *cobra.Command, f *config.File, signals <-chan os.Signal, wa
 	if watch {
 		go r.watch(ctx)
 	}
+	go r.refresh(ctx)
 	sig, err := next(signals, served, r.signalled)
 	if sig == nil {
 		return err
