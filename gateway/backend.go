@@ -338,7 +338,7 @@ func (b *Backend) take(m *protocol.Message, final bool) (*exchange, verdict) {
 // deliver puts out, which answers x, on its client's desk.
 func (b *Backend) deliver(x *exchange, out []byte, final bool) {
 	s := x.session
-	if s.deliver(x, out, final, answer) {
+	if s.deliver(x, out, final, answer, b.own.Now()) {
 		b.clients = append(b.clients, s.vc)
 	}
 }
@@ -528,7 +528,7 @@ func (b *Backend) release() {
 // endTacitly ends x as answered, though nothing came: that was to be expected.
 func (b *Backend) endTacitly(x *exchange) {
 	s := x.session
-	if s.deliver(x, nil, true, answer) {
+	if s.deliver(x, nil, true, answer, time.Now()) {
 		s.vc.Reenable()
 	}
 }
@@ -538,7 +538,7 @@ func (b *Backend) end(x *exchange, e event, n *protocol.Notice) {
 	s := x.session
 	b.up.reversals.note(x, n)
 	out := b.up.route.answer(nil, x, n, new(protocol.Message))
-	if s.deliver(x, out, true, e) {
+	if s.deliver(x, out, true, e, time.Now()) {
 		s.vc.Reenable()
 	}
 }

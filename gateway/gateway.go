@@ -69,6 +69,7 @@ type front interface {
 	entrance() *door
 	admit(net.Conn)
 	snapshot() RouteSnapshot
+	backends() []BackendView
 }
 
 // add makes the route that conf describes.
@@ -249,6 +250,18 @@ func (g *Gateway) Draining() bool {
 	}
 	return false
 }
+
+// Routes returns the names of the routes.
+func (g *Gateway) Routes() []string {
+	names := make([]string, 0, len(g.fronts))
+	for _, f := range g.fronts {
+		names = append(names, f.entrance().name)
+	}
+	return names
+}
+
+// Panics returns how many handlers have panicked; each cost one connection.
+func (g *Gateway) Panics() uint64 { return g.panics.Load() }
 
 // Snapshot returns the counters and states of this moment.
 func (g *Gateway) Snapshot() Snapshot {

@@ -68,6 +68,8 @@ type worker struct {
 	copies   [][]byte   // for each mirror
 	rooms    int        // of the first so many mirrors, those that are required have room for theirs
 	touched  []*Backend // that got something in this call
+	numbers  numbers
+	diary    diary
 }
 
 func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
@@ -159,13 +161,13 @@ func (w *worker) flush() {
 func (r *route) admit(conn net.Conn) {
 	name := r.conf.Name + " " + conn.RemoteAddr().String()
 	peer := name[len(r.conf.Name)+1:] // one string for all who keep it
-	s := &Session{route: r, peer: peer, began: momentOf(time.Now()), w: lightest(r.workers)}
+	s := &Session{route: r, number: sessionsNumbered.Add(1), peer: peer, began: momentOf(time.Now()), w: lightest(r.workers)}
 	if full, ok := r.enter(s, peer); !ok {
 		r.counters.limits[full].Add(1)
 		turnAway(conn, r.say(nil, nil, &protocol.Notice{Class: protocol.Later, Cause: protocol.Busy, RetryAfter: r.conf.RetryAfter}))
 		return
 	}
-	s.state = sessionMachine.step(greeting, admit)
+	s.phase.step(admit)
 	if r.steady {
 		s.homes = make([]*Backend, len(r.pools))
 	}
@@ -215,6 +217,7 @@ func (r *route) close(dst []byte, x *exchange) ([]byte, error) {
 // It is empty if the protocol has no words for it.
 func (r *route) answer(dst []byte, x *exchange, n *protocol.Notice, scratch *protocol.Message) []byte {
 	r.counters.notices[n.Class].Add(1)
+	x.outcome = outcome{n.Class, n.Cause}
 	m := x.request(r.codec, scratch)
 	if x.gather == nil {
 		return r.say(dst, m, n)
@@ -276,7 +279,7 @@ func appendReply(dst []byte, codec protocol.Codec, m *protocol.Message) ([]byte,
 }
 
 func (r *route) snapshot() RouteSnapshot {
-	s := RouteSnapshot{Name: r.conf.Name, Counters: r.counters.snapshot()}
+	s := RouteSnapshot{Name: r.conf.Name, Protocol: r.codec.Traits().Name, Mode: r.mode.String(), Counters: r.counters.snapshot()}
 	if a := r.address(); a != nil {
 		s.Listen = a.String()
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -61,7 +62,7 @@ func runGateway(cmd *cobra.Command, f *config.File, signals <-chan os.Signal) (e
 		return fmt.Errorf("%w\nIs another program using the address? Nothing was started", err)
 	}
 	if f.Admin != "" {
-		a, err := admin.Listen(f.Admin, version().Version, g)
+		a, err := admin.Listen(admin.Options{Listen: f.Admin, Version: version().Version, Config: loaded(f)}, g)
 		if err != nil {
 			return errors.Join(fmt.Errorf("%w\nIs another program using the address? Nothing was started", err), g.Close())
 		}
@@ -96,3 +97,9 @@ func runGateway(cmd *cobra.Command, f *config.File, signals <-chan os.Signal) (e
 }
 
 func serve(ctx context.Context, g *gateway.Gateway, served chan<- error) { served <- g.Serve(ctx) }
+
+// loaded tells of the configuration that runs.
+func loaded(f *config.File) func() admin.ConfigStatus {
+	s := admin.ConfigStatus{File: f.Name, Loaded: time.Now().UTC().Truncate(time.Millisecond)}
+	return func() admin.ConfigStatus { return s }
+}
