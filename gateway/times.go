@@ -21,7 +21,7 @@ const (
 // spread counts times by their length: each power of two of microseconds is divided in eight, so that what is read out is
 // at most an eighth too great.
 type spread struct {
-	counts [8 * spreadPowers]uint32
+	counts [8 * spreadPowers]uint64
 	sum    time.Duration
 }
 
@@ -94,7 +94,7 @@ func (s *spread) join(o *spread) {
 
 func (s *spread) count() (n uint64) {
 	for _, c := range s.counts {
-		n += uint64(c)
+		n += c
 	}
 	return n
 }
