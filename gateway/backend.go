@@ -21,8 +21,9 @@ type Backend struct {
 	up      *upstream
 	owns    *owns // nil: it is shared
 	machine *machine
-	n       int     // of the upstream's connections
-	serial  uint64  // of all connections, modulo 4096
+	n       int    // of the upstream's connections
+	serial  uint64 // of all connections, modulo 4096
+	link    *link
 	w       *worker // of its shard
 	vc      *tunnel.VConn
 	own     *tunnel.Owner
@@ -60,8 +61,8 @@ type Backend struct {
 
 // newBackend makes a Backend of conn, for o or, if that is nil, for the pool.
 func newBackend(u *upstream, conn net.Conn, n int, o *owns) *Backend {
-	r := u.route
-	b := &Backend{up: u, owns: o, n: n, w: r.workers[n%len(r.workers)], ended: make(chan struct{})}
+	r := u.route()
+	b := &Backend{up: u, owns: o, n: n, link: newLink(u, n, o != nil), w: r.workers[n%len(r.workers)], ended: make(chan struct{})}
 	var tickets uint64
 	if u.rewriter != nil {
 		tickets = u.codec.Traits().Tickets
@@ -173,7 +174,7 @@ func (b *Backend) frame(frame []byte) error {
 	if err != nil {
 		return fmt.Errorf("the backend's batch: %w", err)
 	}
-	b.up.route.counters.split.Add(1)
+	b.up.route().counters.split.Add(1)
 	for i := range parts {
 		if parts[i].Err != nil {
 			// Its owner cannot be told; the deadline tells it. The others are not disturbed.
@@ -194,7 +195,7 @@ func (b *Backend) implied(m *protocol.Message) {
 	if !ok || n>>bundleBits != b.serial {
 		return
 	}
-	r := b.up.route
+	r := b.up.route()
 	for _, x := range b.ledger.takeSent(int64(n&(1<<bundleBits-1)), nil) {
 		x.all(func(x *exchange) {
 			b.done(x)
@@ -215,7 +216,7 @@ func (b *Backend) implied(m *protocol.Message) {
 
 // result gives one result to its client.
 func (b *Backend) result(m *protocol.Message) error {
-	r := b.up.route
+	r := b.up.route()
 	switch m.Kind {
 	case protocol.Response, protocol.Progress:
 	case protocol.Push:
@@ -323,13 +324,13 @@ func (b *Backend) take(m *protocol.Message, final bool) (*exchange, verdict) {
 	switch {
 	case b.up.conf.Serial:
 		return b.ledger.takeFirst(final, now) // it need not give the ticket back
-	case b.up.route.mode == protocol.Rewrite:
+	case b.up.route().mode == protocol.Rewrite:
 		ticket, ok := b.up.rewriter.Ticket(m.ID)
 		if !ok {
 			return nil, unknown
 		}
 		return b.ledger.take(ticket, final, now)
-	case b.up.route.mode == protocol.Key:
+	case b.up.route().mode == protocol.Key:
 		return b.ledger.takeKey(m.ID, final, now)
 	}
 	return b.ledger.takeFirst(final, now)
@@ -346,7 +347,7 @@ func (b *Backend) deliver(x *exchange, out []byte, final bool) {
 // stray counts an answer that belongs to nobody. Where pairing is by order it is lost
 // with the first of them.
 func (b *Backend) stray(m *protocol.Message, v verdict) error {
-	c := &b.up.route.counters
+	c := b.up.route().counters
 	if v != foreign && v != late && b.up.reversals.answered(m) {
 		return nil
 	}
@@ -374,7 +375,7 @@ func (b *Backend) stray(m *protocol.Message, v verdict) error {
 
 // names reports whether m says which request it is about, be it one of ours or not.
 func (b *Backend) names(m *protocol.Message) bool {
-	if b.up.route.mode != protocol.Rewrite {
+	if b.up.route().mode != protocol.Rewrite {
 		return len(m.ID) > 0
 	}
 	_, ok := b.up.rewriter.Ticket(m.ID)
@@ -387,7 +388,7 @@ func (b *Backend) strike() error {
 	if b.strikes < b.up.conf.Strikes {
 		return nil
 	}
-	b.up.route.counters.limits[limitBackendStrikes].Add(1)
+	b.up.route().counters.limits[limitBackendStrikes].Add(1)
 	return fmt.Errorf("%d answers in a row that nobody asked for", b.strikes)
 }
 
@@ -445,7 +446,7 @@ func (b *Backend) Room(*tunnel.Owner) {
 // lose ends the Backend: each of its requests of which a byte has left fails with its
 // outcome unknown, the others may be sent again later.
 func (b *Backend) lose(cause error) {
-	r := b.up.route
+	r := b.up.route()
 	alone := b.leavePool()
 	b.sendMu.Lock()
 	if b.stopped {
@@ -537,7 +538,7 @@ func (b *Backend) endTacitly(x *exchange) {
 func (b *Backend) end(x *exchange, e event, n *protocol.Notice) {
 	s := x.session
 	b.up.reversals.note(x, n)
-	out := b.up.route.answer(nil, x, n, new(protocol.Message))
+	out := b.up.route().answer(nil, x, n, new(protocol.Message))
 	if s.deliver(x, out, true, e, time.Now()) {
 		s.vc.Reenable()
 	}

@@ -76,7 +76,7 @@ func (u *bundle) flush() {
 	}
 	u.out = frame[:0]
 	if n > 1 {
-		u.b.up.route.counters.bundles.Add(1)
+		u.b.up.route().counters.bundles.Add(1)
 	}
 	room := 0
 	for i := range u.rooms {

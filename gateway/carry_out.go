@@ -13,7 +13,7 @@ import (
 // bytes it took, and whether Data has to stop: it needs more, has to offer the head again,
 // or what follows is the tunnel's. An error ends the connection.
 func (b *Backend) head(own *tunnel.Owner, p []byte) (n int, stop bool, err error) {
-	r := b.up.route
+	r := b.up.route()
 	head, rest, err := b.up.carrying.SplitHead(p, r.limits.Inline)
 	switch {
 	case err != nil:
@@ -132,7 +132,7 @@ func (b *Backend) free(s *Session, cause error) {
 // bring hands the connection over to the tunnel until the result is with its client.
 // Nobody is sent here meanwhile, as he would have to wait for that client.
 func (b *Backend) bring(own *tunnel.Owner, x *exchange, head []byte, rest int64, final bool) {
-	r := b.up.route
+	r := b.up.route()
 	b.up.pool.shun(b, true)
 	r.counters.carried.Add(1)
 	b.up.link(b, backendCarry)
@@ -148,7 +148,7 @@ func (b *Backend) bring(own *tunnel.Owner, x *exchange, head []byte, rest int64,
 
 // brought is the end of bring: left bytes of the result were not taken from the backend.
 func (b *Backend) brought(own *tunnel.Owner, x *exchange, left int64, final bool, err error) {
-	r, s := b.up.route, x.session
+	r, s := b.up.route(), x.session
 	own.SetTotal(0)
 	own.SetIdle(0)
 	b.proceed()
@@ -214,7 +214,7 @@ func (b *Backend) answerFromNow() {
 	if b.stopped {
 		return
 	}
-	b.ledger.renew(time.Now().Add(b.up.route.timeouts.Answer))
+	b.ledger.renew(time.Now().Add(b.up.route().timeouts.Answer))
 	b.armed = false
 	b.arm()
 }

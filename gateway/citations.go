@@ -43,7 +43,7 @@ type cited struct {
 // newCitations returns nil if nothing is named later, or by the numbers that the backend knows.
 func newCitations(u *upstream) *citations {
 	codec, ok := u.codec.(protocol.Citing)
-	if !ok || u.route.mode != protocol.Rewrite {
+	if !ok || u.route().mode != protocol.Rewrite {
 		return nil
 	}
 	return &citations{codec: codec, most: maxCitations, keep: citedFor, tickets: map[string]citation{}}

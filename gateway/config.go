@@ -64,6 +64,10 @@ type Route struct {
 	Mirrors []MirrorConfig
 	// LogMessages logs a line for each request that was verified, beside those refused.
 	LogMessages bool
+	// Revision and Speech say, for Reload, what the route was made of: two with the same Revision are the same in everything,
+	// and two with the same Speech speak the same protocol in the same framing, whatever their limits. Empty: they differ
+	// from all others.
+	Revision, Speech string
 }
 
 // Limits bound what one route holds. Each zero means its default; at each limit the
@@ -415,6 +419,9 @@ func sameDoor(listen, address string) bool {
 	everywhere := doorHost == "" || from != nil && from.IsUnspecified()
 	return port == doorPort && port != "0" && (host == doorHost || here && (everywhere || doorHost == "localhost"))
 }
+
+// anyPort reports whether address leaves the port to the system.
+func anyPort(address string) bool { return strings.HasSuffix(address, ":0") }
 
 // splitAddress returns network and address of "host:port" or "unix:/path".
 func splitAddress(address string) (network, addr string) {

@@ -52,6 +52,9 @@ type BackendConfig struct {
 	Circuit Circuit
 	// Probe asks for signs of life, if the codec can.
 	Probe ProbeConfig
+	// Revision says, for Reload, what the backend was made of: two with the same one are the same. Empty: it differs from all
+	// others.
+	Revision string
 }
 
 // BatchConfig sends up to Max requests as one batch, none of them later than Linger

@@ -12,16 +12,15 @@ import (
 // a member of a batch it is the body of a frame. It may be called from any goroutine
 // that has taken x from its Ledger. It reports whether the client has something to write.
 func (s *Session) deliver(x *exchange, out []byte, final bool, e event, now time.Time) bool {
-	r := s.route
-	c := &r.counters
 	if x.divided() {
 		return final && s.deliverPart(x, out, e, now)
 	}
+	h := s.vc.Lock()
+	defer h.Unlock()
+	c := s.route.counters
 	if final && !x.joined {
 		c.inFlight.Add(-1)
 	}
-	h := s.vc.Lock()
-	defer h.Unlock()
 	switch {
 	case s.desk.closed, x.void:
 		if final {
@@ -133,12 +132,9 @@ func (s *Session) fail(h *tunnel.Held, err error) {
 // wait tells the client of x that the backend itself has said that it is working on it.
 // It reports whether the client was told something.
 func (s *Session) wait(x *exchange, w *worker) bool {
-	if !s.route.wait.On {
-		return false
-	}
 	h := s.vc.Lock()
 	defer h.Unlock()
-	return !x.heard && !s.desk.closed && s.putWait(h, x, w)
+	return s.route.wait.On && !x.heard && !s.desk.closed && s.putWait(h, x, w)
 }
 
 // putWait puts a wait notice, if there is room: it promises nothing, and another one

@@ -13,7 +13,7 @@ type diary struct {
 	mu       sync.Mutex
 	ended    pages[page]
 	refusals pages[rebuff]
-	times    times
+	tempo    tempo
 }
 
 // diaryEnded and diaryRefusals are how many a worker remembers.
@@ -38,7 +38,7 @@ type page struct {
 
 // track is what is noted of an exchange while it goes on.
 type track struct {
-	link   link  // the backend connection that it was given to
+	link   *link // the backend connection that it was given to
 	queued lapse // how long it had waited for room before it began
 	heard  lapse // from the beginning until its client heard a wait notice; 0: it has not
 	parted lapse // until the first part of its answer; 0: there was none
@@ -87,7 +87,7 @@ func (d *diary) note(x *exchange, now time.Time) {
 	defer d.mu.Unlock()
 	*d.ended.next(diaryEnded) = p
 	if p.state == answered && !p.joined {
-		d.times.add(took, p.ended)
+		d.tempo.add(took, p.ended)
 	}
 }
 

@@ -64,14 +64,14 @@ func (b *Backend) dispatched(now time.Time, f func(d *dispatch) error) error {
 	b.sendMu.Unlock()
 	for range sent {
 		b.release()
-		b.up.route.counters.answered.Add(1)
-		b.up.route.counters.inFlight.Add(-1)
+		b.up.route().counters.answered.Add(1)
+		b.up.route().counters.inFlight.Add(-1)
 	}
 	for i := range over {
 		b.release()
 		if over[i].x == nil {
-			b.up.route.counters.failed.Add(1)
-			b.up.route.counters.inFlight.Add(-1)
+			b.up.route().counters.failed.Add(1)
+			b.up.route().counters.inFlight.Add(-1)
 			continue
 		}
 		b.up.pending.Add(-1)
@@ -87,7 +87,7 @@ func (b *Backend) admit(x *exchange, m *protocol.Message, room *tunnel.Reservati
 		if b.ledger.used(now)+d.queue.len() >= b.ledger.tickets() {
 			return errLedgerFull
 		}
-		if b.up.route.mode == protocol.Key && (b.ledger.knows(m.ID) || d.named(m.ID)) {
+		if b.up.route().mode == protocol.Key && (b.ledger.knows(m.ID) || d.named(m.ID)) {
 			return errKeyOpen
 		}
 		e := d.errand(m.Lane, now)
@@ -202,7 +202,7 @@ func (d *dispatch) pump(now time.Time) {
 // expire ends what has waited for too long, and returns when the next one will have. They stand in the order in which
 // they came, but for reads that are asked for again, which stand before all.
 func (d *dispatch) expire(now time.Time) (next time.Time) {
-	r := d.b.up.route
+	r := d.b.up.route()
 	for i := 0; i < d.queue.len(); {
 		e := d.queue.at(i)
 		if until := e.since.Add(r.timeouts.Queue); now.Before(until) {
@@ -224,7 +224,7 @@ func (d *dispatch) refuseResting(now time.Time) {
 	conf := &d.b.up.conf.Lane
 	for i := 0; i < d.queue.len(); {
 		if d.lanes.may(d.queue.at(i).lane, conf, now) == laneRests {
-			d.b.up.route.counters.limits[limitLane].Add(1)
+			d.b.up.route().counters.limits[limitLane].Add(1)
 			d.refuse(i, protocol.BackendDown)
 			continue
 		}
@@ -235,7 +235,7 @@ func (d *dispatch) refuseResting(now time.Time) {
 // refuse ends errand i: nothing of it was forwarded.
 func (d *dispatch) refuse(i int, cause protocol.Cause) {
 	e := d.take(i)
-	d.over = append(d.over, refusedErrand{e, protocol.Notice{Class: protocol.Later, Cause: cause, RetryAfter: d.b.up.route.conf.RetryAfter}})
+	d.over = append(d.over, refusedErrand{e, protocol.Notice{Class: protocol.Later, Cause: cause, RetryAfter: d.b.up.route().conf.RetryAfter}})
 }
 
 // pick returns the first errand that may leave, or -1 and when one may. Nothing passes another request of its lane.
@@ -305,7 +305,7 @@ func (d *dispatch) leave(i int, now time.Time) bool {
 	}
 	// x may be answered and gone by now.
 	if p != nil {
-		b.up.route.counters.merged.Add(uint64(len(p.members)))
+		b.up.route().counters.merged.Add(uint64(len(p.members)))
 	}
 	d.left(e.lane)
 	d.remove(i, p)
@@ -353,7 +353,7 @@ func (d *dispatch) leaveOneWay(i int) bool {
 func (d *dispatch) encode(x *exchange, p *party, ticket uint64) ([]byte, error) {
 	u := d.b.up
 	var id protocol.ID
-	if u.route.mode == protocol.Rewrite || x.renamed {
+	if u.route().mode == protocol.Rewrite || x.renamed {
 		d.id = u.rewriter.AppendTicket(d.id[:0], ticket)
 		id = d.id
 	}

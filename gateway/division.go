@@ -214,7 +214,7 @@ func (s *Session) join(h *tunnel.Held, d *division, now time.Time) {
 	x := d.whole
 	r.counters.inFlight.Add(-1)
 	if s.desk.closed {
-		x.end(&r.counters, abandon, now)
+		x.end(r.counters, abandon, now)
 		s.desk.settle(h, x)
 		s.desk.leave(h, x)
 		x.free()
@@ -224,7 +224,7 @@ func (s *Session) join(h *tunnel.Held, d *division, now time.Time) {
 	if d.bad {
 		e = fail
 	}
-	x.end(&r.counters, e, now)
+	x.end(r.counters, e, now)
 	frame, err := s.joined(d)
 	if err != nil {
 		frame = r.answer(nil, x, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer, Unknown: true}, new(protocol.Message))

@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"context"
-	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -11,20 +9,21 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// door is the listening side of a route: it says who may come in, and knows who is in.
+// door is where the clients of a route come in: it says who may, and knows who is in.
 type door struct {
-	name     string
-	listener net.Listener
-	most     int // connections
-	perPeer  int // from one address
-	logger   *logrus.Entry
+	name   string
+	logger *logrus.Entry
 
-	draining atomic.Bool // set under mu
+	gate     atomic.Pointer[gate] // that leads here; nil: none yet
+	draining atomic.Bool          // set under mu
 
 	mu      sync.Mutex
+	most    int // connections
+	perPeer int // from one address
 	guests  map[guest]stay
 	hosts   map[string]int // connections by address
 	empty   chan struct{}  // closed when draining and the last guest has left
+	vacated bool           // it is
 	aborted error          // why everyone is to end now
 }
 
@@ -48,69 +47,21 @@ type guest interface {
 	census(to *States)
 }
 
-// build makes the door of a route. It is called once.
-func (d *door) build(conf *Route, l Limits, log *logrus.Entry) {
-	d.name, d.most, d.perPeer = conf.Name, l.Connections, l.ConnectionsPerPeer
-	d.guests, d.hosts, d.empty = map[guest]stay{}, map[string]int{}, make(chan struct{})
+func newDoor(conf *Route, l Limits, log *logrus.Entry) *door {
+	d := &door{name: conf.Name, most: l.Connections, perPeer: l.ConnectionsPerPeer, guests: map[guest]stay{}, hosts: map[string]int{}, empty: make(chan struct{})}
 	if log != nil {
 		d.logger = log.WithField("route", conf.Name)
 	}
+	return d
 }
 
 func (d *door) entrance() *door { return d }
 
-// listen binds the listener.
-func (d *door) listen(conf *Route) error {
-	if conf.Listener != nil {
-		d.listener = conf.Listener
-		return nil
-	}
-	network, address := splitAddress(conf.Listen)
-	l, err := net.Listen(network, address)
-	if err != nil {
-		return fmt.Errorf("route %s: %w", conf.Name, err)
-	}
-	d.listener = l
-	return nil
-}
-
-// unlisten closes the listener.
-func (d *door) unlisten() error {
-	if d.listener == nil {
-		return nil
-	}
-	if err := d.listener.Close(); err != nil && !isClosed(err) {
-		return err
-	}
-	return nil
-}
-
-// accept gives each client that comes to admit, until the listener is closed.
-func (d *door) accept(ctx context.Context, admit func(net.Conn)) {
-	const first, last = 5 * time.Millisecond, time.Second
-	for pause := first; ; {
-		conn, err := d.listener.Accept()
-		if err == nil {
-			pause = first
-			admit(conn)
-			continue
-		}
-		if ctx.Err() != nil || isClosed(err) {
-			return
-		}
-		// Descriptors or memory have run out: others may end meanwhile.
-		if d.logger != nil {
-			d.logger.WithError(err).Error("cannot accept connections; trying again")
-		}
-		t := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return
-		case <-t.C:
-		}
-		pause = min(2*pause, last)
-	}
+// bound has other limits hold from now on. Who is in stays.
+func (d *door) bound(l Limits) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.most, d.perPeer = l.Connections, l.ConnectionsPerPeer
 }
 
 // enter counts g in, who comes from peer. It returns the limit that it would exceed, and false.
@@ -179,19 +130,23 @@ func (d *door) forget(g guest) bool {
 	if d.hosts[s.host]--; d.hosts[s.host] <= 0 {
 		delete(d.hosts, s.host)
 	}
-	if d.draining.Load() && len(d.guests) == 0 {
+	d.vacate()
+	return true
+}
+
+// vacate says that the last guest has left, if it has. d is locked.
+func (d *door) vacate() {
+	if d.draining.Load() && len(d.guests) == 0 && !d.vacated {
+		d.vacated = true
 		close(d.empty)
 	}
-	return true
 }
 
 // drain has every guest end when what it has open is done.
 func (d *door) drain() {
 	d.mu.Lock()
 	d.draining.Store(true)
-	if len(d.guests) == 0 {
-		close(d.empty)
-	}
+	d.vacate()
 	d.mu.Unlock()
 	for _, g := range d.all(true) {
 		g.drain()
@@ -228,11 +183,12 @@ func (d *door) clients() int {
 	return len(d.guests)
 }
 
+// address returns where clients come in, nil if they cannot yet.
 func (d *door) address() net.Addr {
-	if d.listener == nil {
-		return nil
+	if g := d.gate.Load(); g != nil {
+		return g.listener.Addr()
 	}
-	return d.listener.Addr()
+	return nil
 }
 
 // turnAway says words, if there are any, to a connection for which there is no room, and closes it.

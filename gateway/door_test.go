@@ -16,8 +16,7 @@ func (v *visitor) drain()            { v.drained++ }
 func (v *visitor) abort(cause error) { v.aborted = cause }
 
 func TestWhoHasNoConnectionYetIsDrainedAndAbortedWhenItHas(t *testing.T) {
-	var d door
-	d.build(&Route{Name: "r"}, Limits{Connections: 9, ConnectionsPerPeer: 9}, nil)
+	d := newDoor(&Route{Name: "r"}, Limits{Connections: 9, ConnectionsPerPeer: 9}, nil)
 	in := func() *visitor {
 		v := &visitor{}
 		if _, ok := d.enter(v, "192.0.2.1:9"); !ok {

@@ -15,6 +15,7 @@ func (s *Session) Tick(own *tunnel.Owner, now time.Time) {
 	if s.phase.is() == closed {
 		return
 	}
+	s.follow(own)
 	if s.due != 0 {
 		if momentOf(now) >= s.due {
 			s.route.counters.limits[limitFrameTime].Add(1)

@@ -384,8 +384,8 @@ func TestAWholeBatchIsRefusedByTheBackend(t *testing.T) {
 
 func TestFaultF16ARulePanicsAndTheProcessLives(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		for _, worker := range w.g.routes[0].workers {
-			worker.checker = panics{}
+		for i := range w.g.routes[0].checkers {
+			w.g.routes[0].checkers[i] = panics{}
 		}
 		b, c := w.backend(), w.client()
 		c.send("Q 1 x")

@@ -14,10 +14,7 @@ func (g *Gateway) Exchanges(route string, limit int) (list []ExchangeView, more 
 		return cmp.Or(a.Began.Compare(b.Began), cmp.Compare(a.ID, b.ID))
 	}
 	list = []ExchangeView{}
-	for _, r := range g.routes {
-		if route != "" && r.name != route {
-			continue
-		}
+	for _, r := range g.exchanging(route) {
 		for _, v := range r.all(true) {
 			list = v.(*Session).inFlight(list, now)
 			if len(list) > 4*limit+1024 { // there may be very many, and few are wanted
@@ -41,7 +38,7 @@ func (s *Session) inFlight(list []ExchangeView, now time.Time) []ExchangeView {
 		began := x.arrived()
 		v := ExchangeView{ID: x.number, Route: s.route.name, Session: s.number, Peer: s.peer, State: exchangeMachine.states[x.state],
 			Began: instant(began), Age: millis(now.Sub(began)), Waited: x.track.heard > 0}
-		v.Backend, v.Link = s.route.linkNames(x.track.link)
+		v.Backend, v.Link = x.track.link.names()
 		list = append(list, v)
 	}
 	if q := &s.desk.shown; s.desk.waits && q.queued != 0 {
@@ -57,14 +54,15 @@ func (x *exchange) arrived() time.Time { return x.began.time().Add(-x.track.queu
 // Exchange returns the life of the request with that id: one that is not over, one of the last that are, or one of the
 // last that were refused. It is false if it is not known any more, or has never been.
 func (g *Gateway) Exchange(id uint64) (ExchangeLife, bool) {
-	for _, r := range g.routes { // what ends meanwhile is found in a diary
+	routes := g.exchanging("")
+	for _, r := range routes { // what ends meanwhile is found in a diary
 		for _, v := range r.all(true) {
 			if l, ok := v.(*Session).life(id); ok {
 				return l, true
 			}
 		}
 	}
-	for _, r := range g.routes {
+	for _, r := range routes {
 		for _, w := range r.workers {
 			if l, ok := w.diary.life(r, id); ok {
 				return l, true
@@ -78,10 +76,7 @@ func (g *Gateway) Exchange(id uint64) (ExchangeLife, bool) {
 // first: at most limit, and whether there are more.
 func (g *Gateway) Refusals(route string, limit int) (list []RefusalView, more bool) {
 	list = []RefusalView{}
-	for _, r := range g.routes {
-		if route != "" && r.name != route {
-			continue
-		}
+	for _, r := range g.exchanging(route) {
 		for _, w := range r.workers {
 			list = w.diary.rebuffs(r, list, limit+1)
 		}

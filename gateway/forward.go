@@ -42,7 +42,7 @@ func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel
 		}
 	}()
 	var id protocol.ID
-	if b.up.route.mode == protocol.Rewrite || x.renamed {
+	if b.up.route().mode == protocol.Rewrite || x.renamed {
 		w.ticket = b.up.rewriter.AppendTicket(w.ticket[:0], ticket)
 		id = w.ticket
 	}
@@ -67,14 +67,14 @@ func (b *Backend) send(w *worker, x *exchange, m *protocol.Message, room *tunnel
 func (b *Backend) orphaned(list []member) {
 	for _, one := range list {
 		b.done(one.x)
-		b.end(one.x, fail, &protocol.Notice{Class: protocol.Later, Cause: protocol.BackendDown, RetryAfter: b.up.route.conf.RetryAfter})
+		b.end(one.x, fail, &protocol.Notice{Class: protocol.Later, Cause: protocol.BackendDown, RetryAfter: b.up.route().conf.RetryAfter})
 	}
 }
 
 // sendOneWay is send for a message that is not answered. Its place is given back, and it is counted as answered, when it
 // leaves: at once if it does not have to wait for its turn.
 func (b *Backend) sendOneWay(w *worker, m *protocol.Message, room *tunnel.Reservation, start func(head []byte)) error {
-	c := &b.up.route.counters
+	c := b.up.route().counters
 	c.inFlight.Add(1)
 	if b.dispatch != nil && start == nil {
 		err := b.admitOneWay(m, room)
@@ -119,7 +119,7 @@ func (b *Backend) forward(w *worker, m *protocol.Message, id, cited protocol.ID,
 			return err
 		}
 		b.put += int64(len(head)) + m.Rest
-		b.ledger.renew(time.Now().Add(b.up.route.timeouts.Body + b.up.route.timeouts.Answer))
+		b.ledger.renew(time.Now().Add(b.up.route().timeouts.Body + b.up.route().timeouts.Answer))
 		start(head)
 		return nil
 	}
@@ -159,10 +159,10 @@ func (b *Backend) arm() {
 	}
 	b.armed = true
 	if b.clock == nil {
-		b.clock = time.AfterFunc(b.up.route.timeouts.Answer, b.expire)
+		b.clock = time.AfterFunc(b.up.route().timeouts.Answer, b.expire)
 		return
 	}
-	b.clock.Reset(b.up.route.timeouts.Answer)
+	b.clock.Reset(b.up.route().timeouts.Answer)
 }
 
 // overdue takes what the backend has not answered in time out of the Ledger, and has the clock come again.
@@ -170,7 +170,7 @@ func (b *Backend) overdue() (list []*exchange) {
 	b.sendMu.Lock()
 	defer b.sendMu.Unlock()
 	if !b.suspended.IsZero() && !b.stopped {
-		b.clock.Reset(b.up.route.timeouts.Answer) // it is looked at again
+		b.clock.Reset(b.up.route().timeouts.Answer) // it is looked at again
 		return nil
 	}
 	list, next := b.ledger.expire(time.Now(), nil)
@@ -184,7 +184,7 @@ func (b *Backend) overdue() (list []*exchange) {
 // expire fails what the backend has not answered in time. It runs on the timer's
 // goroutine: the Ledger gives each exchange to one taker only.
 func (b *Backend) expire() {
-	r := b.up.route
+	r := b.up.route()
 	list := b.overdue()
 	for _, x := range list {
 		r.counters.limits[limitAnswerTime].Add(1)

@@ -18,12 +18,23 @@ import (
 // Gateway is a running sallyport: its routes, the shards that serve them, and the
 // connections to the backends. It is safe for concurrent use.
 type Gateway struct {
-	conf   Config
 	shards []*tunnel.Shard
-	fronts []front  // one for each route of the configuration
-	routes []*route // of these, the ones of kind Exchange
-	relays []*relay // and of kind Relay
+	log    *logrus.Entry
 	panics atomic.Uint64
+	crew   crew
+
+	longest time.Duration // that the shards linger
+
+	mu      sync.Mutex // over a change of what follows, and the start of its goroutines
+	conf    Config
+	fronts  []front  // one for each route of the configuration
+	routes  []*route // of these, the ones of kind Exchange
+	relays  []*relay // and of kind Relay
+	gates   []*gate
+	retired map[front]bool // that were changed or removed, while they have clients or connections
+	berths  berths
+	serves  bool
+	ends    bool
 
 	stop     chan struct{} // closed by the first Shutdown
 	stopOnce sync.Once
@@ -31,6 +42,12 @@ type Gateway struct {
 	hardOnce sync.Once
 	served   chan struct{} // closed when Serve has ended
 	serving  sync.Once
+}
+
+// crew are the goroutines of a Gateway that serves, beside those of its connections.
+type crew struct {
+	accept, dial, mirror                 context.Context
+	acceptors, dialers, mirrors, retires sync.WaitGroup
 }
 
 // New checks c and binds the listeners. Nothing is accepted before Serve; who never
@@ -41,25 +58,24 @@ func New(c Config) (*Gateway, error) {
 	}
 	def(&c.Shards, runtime.GOMAXPROCS(0))
 	def(&c.Drain, 30*time.Second)
-	g := &Gateway{conf: c, stop: make(chan struct{}), hard: make(chan struct{}), served: make(chan struct{})}
+	g := &Gateway{conf: c, log: c.Log, retired: map[front]bool{}, berths: berths{}, stop: make(chan struct{}), hard: make(chan struct{}), served: make(chan struct{})}
+	g.longest = g.linger() // the routes share the shards, so the longest linger of theirs is that of all
 	for range c.Shards {
-		// The routes share the shards, so the longest linger of theirs is that of all.
-		linger := time.Duration(0)
-		for i := range c.Routes {
-			linger = max(linger, c.Routes[i].timeouts().Linger)
-		}
-		g.shards = append(g.shards, tunnel.NewShard(tunnel.ShardConfig{Pump: c.Pump, Linger: linger, OnPanic: g.panicked}))
+		g.shards = append(g.shards, tunnel.NewShard(tunnel.ShardConfig{Pump: c.Pump, Linger: g.longest, OnPanic: g.panicked}))
 	}
 	var errs *multierror.Error
-	for _, conf := range c.Routes {
-		f := g.add(conf)
-		g.fronts = append(g.fronts, f)
-		if err := f.entrance().listen(&conf); err != nil {
+	for i := range c.Routes {
+		conf := &c.Routes[i]
+		l, err := openGate(conf, c.Log)
+		if err != nil {
 			errs = multierror.Append(errs, err)
+			continue
 		}
+		g.gates = append(g.gates, l)
+		g.lead(l, g.add(*conf))
 	}
 	if err := errs.ErrorOrNil(); err != nil {
-		return nil, errors.Join(err, g.closeListeners())
+		return nil, errors.Join(err, closeGates(g.gates))
 	}
 	return g, nil
 }
@@ -75,13 +91,27 @@ type front interface {
 // add makes the route that conf describes.
 func (g *Gateway) add(conf Route) front {
 	if conf.Kind == Relay {
-		r := newRelay(conf, g.shards, g.conf.Log)
-		g.relays = append(g.relays, r)
-		return r
+		return g.list(newRelay(conf, g.shards, g.log, nil))
 	}
-	r := newRoute(conf, g.shards, g.conf.Log)
-	g.routes = append(g.routes, r)
-	return r
+	return g.list(newRoute(conf, g.shards, g.log))
+}
+
+// list has f be one of the routes.
+func (g *Gateway) list(f front) front {
+	g.fronts = append(g.fronts, f)
+	switch f := f.(type) {
+	case *route:
+		g.routes = append(g.routes, f)
+	case *relay:
+		g.relays = append(g.relays, f)
+	}
+	return f
+}
+
+// lead gives who comes to l to f.
+func (g *Gateway) lead(l *gate, f front) {
+	f.entrance().gate.Store(l)
+	l.front.Store(&f)
 }
 
 // Serve runs the Gateway until ctx is done or Shutdown is called, and then until what is
@@ -102,60 +132,85 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	}
 	dialCtx, stopDialing := context.WithCancel(shardCtx)
 	mirrorCtx, stopMirrors := context.WithCancel(shardCtx)
-	var dialers, acceptors, mirrors sync.WaitGroup
-	for _, r := range g.routes {
-		for _, u := range r.upstreams {
-			u.owns.dialing = dialCtx
-			for n := range u.conf.Connections {
-				dialers.Go(func() { u.keep(dialCtx, n) })
-			}
-		}
-		for _, m := range r.mirrors {
-			mirrors.Go(func() { m.keep(mirrorCtx) })
-		}
-	}
-	for _, f := range g.fronts {
-		acceptors.Go(func() { f.entrance().accept(ctx, f.admit) })
-	}
+	g.begin(ctx, dialCtx, mirrorCtx)
 
 	select {
 	case <-ctx.Done():
 	case <-g.stop:
 	}
-	_ = g.closeListeners()
-	acceptors.Wait()
-	g.drain()
+	fronts := g.end()
+	g.crew.acceptors.Wait()
+	g.drain(fronts)
 	stopDialing() // the backends' connections fail what is still open, and close
-	dialers.Wait()
-	for _, r := range g.routes {
-		for _, u := range r.upstreams {
-			u.owns.close()
-			u.reversals.close()
+	g.crew.dialers.Wait()
+	g.crew.retires.Wait()
+	for _, f := range fronts {
+		switch f := f.(type) {
+		case *route:
+			for _, u := range f.upstreams {
+				u.closeUp()
+			}
+		case *relay:
+			f.stop()
+			f.dials.Wait()
 		}
 	}
-	for _, r := range g.relays {
-		r.stop()
-		r.dials.Wait()
-	}
-	for _, f := range g.fronts {
+	for _, f := range fronts {
 		f.entrance().abort(ErrClosed)
 	}
-	g.settle(g.linger())
+	g.settle(g.longest)
 	stopMirrors() // nothing is copied any more; what was is still written
-	mirrors.Wait()
+	g.crew.mirrors.Wait()
 	stopShards()
 	shards.Wait()
 	return nil
 }
 
+// begin starts what every route needs.
+func (g *Gateway) begin(accept, dial, mirror context.Context) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.crew.accept, g.crew.dial, g.crew.mirror = accept, dial, mirror
+	g.serves = true
+	for _, r := range g.routes {
+		g.start(r)
+	}
+	for _, l := range g.gates {
+		g.crew.acceptors.Go(func() { l.accept(accept) })
+	}
+}
+
+// start has the backends of r dialled, and the targets of its mirrors, as far as that was not done before. g is locked.
+func (g *Gateway) start(r *route) {
+	for _, u := range r.upstreams {
+		u.start(g.crew.dial, &g.crew.dialers)
+	}
+	for _, m := range r.mirrors {
+		m.start(g.crew.mirror, &g.crew.mirrors)
+	}
+}
+
+// end takes no more clients and no more changes, and returns every route that has clients.
+func (g *Gateway) end() []front {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ends = true
+	_ = closeGates(g.gates)
+	fronts := append([]front(nil), g.fronts...)
+	for f := range g.retired {
+		fronts = append(fronts, f)
+	}
+	return fronts
+}
+
 // drain waits until every client has its answers and has left, or has waited long enough.
-func (g *Gateway) drain() {
-	for _, f := range g.fronts {
+func (g *Gateway) drain(fronts []front) {
+	for _, f := range fronts {
 		f.entrance().drain()
 	}
-	t := time.NewTimer(g.conf.Drain)
+	t := time.NewTimer(g.drainTime())
 	defer t.Stop()
-	for _, f := range g.fronts {
+	for _, f := range fronts {
 		select {
 		case <-f.entrance().empty:
 		case <-t.C:
@@ -164,6 +219,12 @@ func (g *Gateway) drain() {
 			return
 		}
 	}
+}
+
+func (g *Gateway) drainTime() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.conf.Drain
 }
 
 // settle waits until what was put is written and every connection is closed, at most for d.
@@ -185,6 +246,8 @@ func (g *Gateway) load() (n int) {
 
 // linger is how long what was put may still take to be written.
 func (g *Gateway) linger() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	d := time.Duration(0)
 	for i := range g.conf.Routes {
 		d = max(d, g.conf.Routes[i].timeouts().Linger)
@@ -213,7 +276,9 @@ func (g *Gateway) Close() error {
 	g.serving.Do(func() { idle = true })
 	if idle {
 		close(g.served)
-		return g.closeListeners()
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return closeGates(g.gates)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -221,10 +286,10 @@ func (g *Gateway) Close() error {
 	return nil
 }
 
-func (g *Gateway) closeListeners() error {
+func closeGates(gates []*gate) error {
 	var errs *multierror.Error
-	for _, f := range g.fronts {
-		if err := f.entrance().unlisten(); err != nil {
+	for _, l := range gates {
+		if err := l.close(); err != nil {
 			errs = multierror.Append(errs, err)
 		}
 	}
@@ -233,7 +298,7 @@ func (g *Gateway) closeListeners() error {
 
 // Addr returns the address that the route called name listens on, or nil.
 func (g *Gateway) Addr(name string) net.Addr {
-	for _, f := range g.fronts {
+	for _, f := range g.all() {
 		if d := f.entrance(); d.name == name {
 			return d.address()
 		}
@@ -243,7 +308,7 @@ func (g *Gateway) Addr(name string) net.Addr {
 
 // Draining reports whether no more clients are taken, since the Gateway is about to end.
 func (g *Gateway) Draining() bool {
-	for _, f := range g.fronts {
+	for _, f := range g.all() {
 		if f.entrance().draining.Load() {
 			return true
 		}
@@ -253,8 +318,9 @@ func (g *Gateway) Draining() bool {
 
 // Routes returns the names of the routes.
 func (g *Gateway) Routes() []string {
-	names := make([]string, 0, len(g.fronts))
-	for _, f := range g.fronts {
+	fronts := g.all()
+	names := make([]string, 0, len(fronts))
+	for _, f := range fronts {
 		names = append(names, f.entrance().name)
 	}
 	return names
@@ -266,18 +332,25 @@ func (g *Gateway) Panics() uint64 { return g.panics.Load() }
 // Snapshot returns the counters and states of this moment.
 func (g *Gateway) Snapshot() Snapshot {
 	s := Snapshot{Panics: g.panics.Load()}
-	for _, f := range g.fronts {
+	for _, f := range g.all() {
 		s.Routes = append(s.Routes, f.snapshot())
 	}
 	return s
+}
+
+// all returns the routes of the configuration.
+func (g *Gateway) all() []front {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.fronts // which is replaced, and never changed
 }
 
 // panicked counts a handler that panicked. The value may hold what came from the wire,
 // so only where it happened is logged.
 func (g *Gateway) panicked(vc *tunnel.VConn, err *tunnel.PanicError) {
 	g.panics.Add(1)
-	if g.conf.Log != nil {
-		g.conf.Log.WithFields(logrus.Fields{"connection": vc.String(), "error": err.Error(), "stack": string(err.Stack)}).
+	if g.log != nil {
+		g.log.WithFields(logrus.Fields{"connection": vc.String(), "error": err.Error(), "stack": string(err.Stack)}).
 			Error("a bug: a connection's handler panicked; the connection is closed, the others go on")
 	}
 }

@@ -345,6 +345,13 @@ func (l *Ledger) used(now time.Time) int {
 	return l.open + l.graves.len()
 }
 
+// busy reports whether anything is open.
+func (l *Ledger) busy() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open > 0
+}
+
 func (l *Ledger) tickets() int { return int(min(l.maxSlots, 1<<30)) }
 
 // drop takes back an Add, for what was not sent after all. It is false if somebody has taken it already.

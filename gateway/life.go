@@ -51,7 +51,7 @@ func (p *page) life(r *route, over bool) ExchangeLife {
 	came := p.began.time().Add(-t.queued.duration())
 	l := ExchangeLife{ID: p.number, Route: r.name, Session: p.session, Peer: p.peer, State: exchangeMachine.states[p.state], Over: over, Joined: p.joined,
 		Began: instant(came), Took: millis(p.ended.time().Sub(came)), Notices: []LifeNotice{}}
-	l.Backend, l.Link = r.linkNames(t.link)
+	l.Backend, l.Link = t.link.names()
 	from := received
 	step := func(e event, at time.Time, what string) {
 		from = exchangeMachine.step(from, e)

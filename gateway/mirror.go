@@ -21,12 +21,15 @@ type mirror struct {
 	ids      uint64            // that it can write
 	breaker  breaker
 	backlog  *backlog
+	stop     context.CancelFunc // nil: it has not begun
+	after    <-chan struct{}    // the end of the one that it replaces; nil: it replaces none
+	left     chan struct{}      // closed when it has ended
 
 	tickets, refused, detached, dials, returned atomic.Uint64
 }
 
 func newMirror(r *route, conf MirrorConfig) *mirror {
-	m := &mirror{route: r, conf: conf, backlog: newBacklog(conf.Buffer)}
+	m := &mirror{route: r, conf: conf, backlog: newBacklog(conf.Buffer), left: make(chan struct{})}
 	if r.mode == protocol.Rewrite && conf.Format == MirrorFrames {
 		if m.ids = conf.Codec.Traits().Tickets; m.ids > 0 {
 			m.rewriter, _ = conf.Codec.(protocol.Rewriter)
@@ -41,6 +44,7 @@ func newMirror(r *route, conf MirrorConfig) *mirror {
 // m can be forwarded. If it is false m cannot be now: the notice says why, or if there is
 // none the Session is reenabled once there is room. In between belongs to copy.
 func (s *Session) reserve(own *tunnel.Owner, m *protocol.Message) (bool, *protocol.Notice) {
+	s.w.fit(len(s.route.mirrors))
 	for i, t := range s.route.mirrors {
 		if !t.conf.Required {
 			continue
@@ -86,6 +90,7 @@ func (s *Session) release() {
 // copy leaves a copy of m for each mirror, in the room that was reserved, or where there
 // is some. If m was not forwarded it only gives back what was reserved.
 func (s *Session) copy(m *protocol.Message, forwarded bool) {
+	s.w.fit(len(s.route.mirrors))
 	if !forwarded {
 		s.release()
 		return
@@ -113,34 +118,38 @@ func (s *Session) copy(m *protocol.Message, forwarded bool) {
 // copy leaves a copy of m, a result for x, for each mirror that wants results. The caller
 // has taken x from the Ledger, and nobody has got the result yet.
 func (b *Backend) copy(x *exchange, m *protocol.Message) {
-	for i, t := range b.up.route.mirrors {
+	r := b.up.route()
+	b.w.fit(len(r.mirrors))
+	for i, t := range r.mirrors {
 		if !t.conf.Results {
 			continue
 		}
-		body, err := b.up.route.codec.AppendWithID(b.w.out[:0], m, x.id)
+		body, err := r.codec.AppendWithID(b.w.out[:0], m, x.id)
 		b.w.out = body[:0]
 		if err != nil {
 			t.backlog.miss()
 			continue
 		}
-		b.copyTo(i, x, m, body)
+		b.copyTo(r, i, x, m, body)
 	}
 }
 
 // copyBody is copy of an answer whose body was made for x.
 func (b *Backend) copyBody(x *exchange, m *protocol.Message, body []byte) {
-	for i, t := range b.up.route.mirrors {
+	r := b.up.route()
+	b.w.fit(len(r.mirrors))
+	for i, t := range r.mirrors {
 		if t.conf.Results {
-			b.copyTo(i, x, m, body)
+			b.copyTo(r, i, x, m, body)
 		}
 	}
 }
 
-func (b *Backend) copyTo(i int, x *exchange, m *protocol.Message, body []byte) {
-	l := mirrorLine{at: time.Now(), route: b.up.route.conf.Name, peer: x.session.peer, what: "result", more: m.More, id: x.id, body: body, rest: m.Rest}
-	l.mask(b.up.route.masking, m)
+func (b *Backend) copyTo(r *route, i int, x *exchange, m *protocol.Message, body []byte) {
+	l := mirrorLine{at: time.Now(), route: r.conf.Name, peer: x.session.peer, what: "result", more: m.More, id: x.id, body: body, rest: m.Rest}
+	l.mask(r.masking, m)
 	b.w.copies[i] = l.appendTo(b.w.copies[i][:0])
-	b.up.route.mirrors[i].backlog.offer(b.w.copies[i])
+	r.mirrors[i].backlog.offer(b.w.copies[i])
 }
 
 // errCarried is why a target for frames misses a message.
@@ -182,6 +191,21 @@ type target interface {
 	// finish says that nothing more is written. After that read ends soon, as a rule.
 	finish()
 	close()
+}
+
+// start has a target looked for until ctx is done or stop is called, unless that was done before.
+func (m *mirror) start(ctx context.Context, goroutines *sync.WaitGroup) {
+	if m.stop != nil {
+		return
+	}
+	ctx, m.stop = context.WithCancel(ctx)
+	goroutines.Go(func() {
+		defer close(m.left)
+		if m.after != nil {
+			<-m.after // which ends soon: it was told to
+		}
+		m.keep(ctx)
+	})
 }
 
 // keep keeps a target until ctx is done, looking for one again after each loss.

@@ -36,6 +36,9 @@ type MirrorConfig struct {
 	// Backoff bounds the pause before a target that was lost is tried again, as that of a
 	// BackendConfig does.
 	Backoff Backoff
+	// Revision says, for Reload, what the mirror was made of: two with the same one are the same. Empty: it differs from all
+	// others.
+	Revision string
 }
 
 // MirrorFormat is what the copies of a mirror look like.

@@ -187,7 +187,7 @@ func (o *opening) judge(w *worker, m *protocol.Message) (bool, error) {
 	if m.Kind != protocol.Request && m.Kind != protocol.OneWay && m.Kind != protocol.SignOn {
 		return false, o.malformed(m, errNoRequest)
 	}
-	err := w.checker.Validate(m)
+	err := o.relay.checkers[w.n].Validate(m)
 	if err == nil {
 		return true, nil
 	}

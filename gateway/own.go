@@ -122,10 +122,20 @@ func (o *owns) come(b *Backend) []*Session {
 
 // put takes b back: it is again as any other.
 func (o *owns) put(b *Backend) {
-	o.mu.Lock()
-	woken := o.give(b)
-	o.mu.Unlock()
+	woken, ok := o.take(b)
 	reenable(woken)
+	if !ok {
+		b.lose(errOwnIdle)
+	}
+}
+
+func (o *owns) take(b *Backend) (woken []*Session, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return nil, false
+	}
+	return o.give(b), true
 }
 
 func (o *owns) give(b *Backend) []*Session {
@@ -212,12 +222,23 @@ func (o *owns) rests(b *Backend) bool {
 	return false
 }
 
-// close waits until the last connection has ended, which dialing.Done has told to.
+// close has no more dialled, ends those that nobody has, and any other when its client has done with it. Who waits looks elsewhere.
 func (o *owns) close() {
 	o.mu.Lock()
 	o.closed = true
+	idle := o.idle
+	o.idle = nil
+	var woken []*Session
+	for len(o.queue) > 0 {
+		s := o.shift()
+		s.wish.down = true
+		woken = append(woken, s)
+	}
 	o.mu.Unlock()
-	o.running.Wait()
+	reenable(woken)
+	for _, b := range idle {
+		b.lose(errOwnIdle)
+	}
 }
 
 // open returns how many connections there are, and how many of them nobody has.
@@ -229,13 +250,13 @@ func (o *owns) open() (n, idle int) {
 
 // inn returns who may have a connection for one more client: each in its turn, but for those whose circuit is open.
 func (p *pool) inn() *owns {
-	first := int(p.inns.Add(1))
-	for i := range p.owns {
-		if o := p.owns[(first+i)%len(p.owns)]; o.up.breaker.state() != circuitOpen {
+	list, first := p.lodgings(), int(p.inns.Add(1))
+	for i := range list {
+		if o := list[(first+i)%len(list)]; o.up.breaker.state() != circuitOpen {
 			return o
 		}
 	}
-	return p.owns[first%len(p.owns)]
+	return list[first%len(list)]
 }
 
 // lodge returns the connection that is the client's own, or waits for one.
@@ -320,7 +341,7 @@ func (b *Backend) orphan() {
 
 // push gives the client whose own b is what the backend has sent unasked.
 func (b *Backend) push(m *protocol.Message) {
-	r := b.up.route
+	r := b.up.route()
 	s := b.host.Load()
 	if s == nil {
 		r.counters.unasked.Add(1)

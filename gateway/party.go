@@ -132,7 +132,7 @@ func (b *Backend) answerAll(x *exchange, m *protocol.Message) {
 		b.askOneByOne(p, lane)
 		return
 	}
-	r := b.up.route
+	r := b.up.route()
 	for _, one := range p.members {
 		out := r.open(b.out[:0], one.x)
 		start := len(out)
@@ -167,7 +167,7 @@ func (b *Backend) askOneByOne(p *party, lane uint32) {
 	now := time.Now()
 	err := b.dispatched(now, func(d *dispatch) error {
 		b.up.apart.add(p.whole, now.Add(apartRest))
-		b.up.route.counters.parted.Add(1)
+		b.up.route().counters.parted.Add(1)
 		again := make([]*errand, 0, len(p.members)+d.queue.len())
 		for _, one := range p.members {
 			again = append(again, &errand{x: one.x, lane: lane, since: now, read: true, what: one.what, single: true})

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -17,15 +18,15 @@ import (
 // any open, the next go to the same connection, its home.
 type pool struct {
 	balance Balance
-	n       int     // of the route's pools
-	owns    []*owns // of the upstreams
+	n       int // of the route's pools
 	inns    atomic.Uint32
 	steady  bool // the order of a client's requests means something
 
 	mu    sync.Mutex
 	ready []*Backend
+	ups   []*upstream
 	turn  int // of the round robin
-	up    int // upstreams whose circuit is not open
+	up    int // of the upstreams, those whose circuit is not open
 	queue waiters
 	soles waiters // who want a connection alone, and for whom none is being emptied yet
 	apart int     // connections that somebody has alone, or that are being emptied
@@ -50,11 +51,12 @@ type place struct {
 	alone   bool     // by one, who has it alone
 	sole    *Session // for whom it is being emptied
 	shunned bool     // it brings a great result: nobody is to wait behind that
+	leaving bool     // it ends when nobody has a place on it
 	gone    bool
 }
 
 func (p *place) open(limit int) bool {
-	return p.taken < limit && !p.alone && p.sole == nil && !p.shunned
+	return p.taken < limit && !p.alone && p.sole == nil && !p.shunned && !p.leaving
 }
 
 // acquire takes a place on a connection for s, or all of one. If there is none s waits,
@@ -207,7 +209,7 @@ func (p *pool) empty(woken []*Session) []*Session {
 	for p.soles.first != nil && p.apart < max(1, len(p.ready)-1) {
 		var best *Backend
 		for _, b := range p.ready {
-			if !b.alone && b.sole == nil && !b.shunned && (best == nil || b.taken < best.taken) {
+			if !b.alone && b.sole == nil && !b.shunned && !b.leaving && (best == nil || b.taken < best.taken) {
 				best = b
 			}
 		}
@@ -332,14 +334,75 @@ func (p *pool) evict(b *Backend) (woken []*Session) {
 	return woken
 }
 
-// circuit says that an upstream's circuit was opened or closed.
-func (p *pool) circuit(open bool) {
+// enroll counts u in, which has no connections yet.
+func (p *pool) enroll(u *upstream) {
 	p.mu.Lock()
-	if open {
-		p.up--
-	} else {
-		p.up++
+	defer p.mu.Unlock()
+	p.ups = append(slices.Clip(p.ups), u)
+	p.up++
+}
+
+// dismiss counts u out: nobody waits for it any more. Its connections stay until they are removed.
+func (p *pool) dismiss(u *upstream) {
+	p.mu.Lock()
+	i := slices.Index(p.ups, u)
+	if i < 0 {
+		p.mu.Unlock()
+		return
 	}
+	p.ups = slices.Delete(slices.Clone(p.ups), i, i+1)
+	if !u.tenure.open {
+		p.up--
+	}
+	down := p.giveUp()
+	p.mu.Unlock()
+	reenable(down)
+}
+
+// lodgings returns what may have connections for clients alone. There is always one.
+func (p *pool) lodgings() []*owns {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := make([]*owns, len(p.ups))
+	for i, u := range p.ups {
+		list[i] = &u.owns
+	}
+	return list
+}
+
+// retire has nobody come to b any more. Who waits to have it alone finds another place; who has something open here waits for
+// the end of that.
+func (p *pool) retire(b *Backend) {
+	p.mu.Lock()
+	b.leaving = true
+	if s := b.sole; s != nil && !b.gone {
+		b.sole, s.seat.emptied, s.seat.waiting = nil, nil, false
+		p.apart--
+		p.soles.push(s)
+	}
+	woken := p.empty(nil)
+	p.mu.Unlock()
+	reenable(woken)
+}
+
+// vacant reports whether nobody has a place on b.
+func (p *pool) vacant(b *Backend) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return b.gone || b.taken == 0
+}
+
+// circuit says that the circuit of u was opened or closed.
+func (p *pool) circuit(u *upstream, open bool) {
+	p.mu.Lock()
+	if was := u.tenure.open; was != open && slices.Contains(p.ups, u) {
+		if open {
+			p.up--
+		} else {
+			p.up++
+		}
+	}
+	u.tenure.open = open
 	down := p.giveUp()
 	p.mu.Unlock()
 	reenable(down)

@@ -22,8 +22,9 @@ type seats struct {
 	clients []*Session
 	ready   []*Backend
 	ended   []*Backend
-	open    int // circuits
-	all     int
+	leaving map[*Backend]bool
+	ups     []*upstream
+	open    []*upstream // whose circuits are
 
 	queue   []*Session              // those that wait, as they came
 	granted map[*Session]*Backend   // places that wait for their client
@@ -31,10 +32,13 @@ type seats struct {
 }
 
 func newSeats(clients, upstreams int, balance Balance) *seats {
-	m := &seats{shard: tunnel.NewShard(tunnel.ShardConfig{Pump: true}), all: upstreams,
+	m := &seats{shard: tunnel.NewShard(tunnel.ShardConfig{Pump: true}), leaving: map[*Backend]bool{},
 		granted: map[*Session]*Backend{}, holds: map[*Session][]*Backend{}}
 	m.worker = &worker{shard: m.shard}
-	m.pool.balance, m.pool.up = balance, upstreams
+	m.pool.balance = balance
+	for range upstreams {
+		m.enroll(nil)
+	}
 	for i := range clients {
 		s := &Session{w: m.worker}
 		near, _ := tunneltest.Pipe(1)
@@ -48,15 +52,16 @@ func (m *seats) backend(inFlight int) *Backend {
 	return &Backend{w: m.worker, up: &upstream{conf: BackendConfig{InFlight: inFlight}}}
 }
 
-// Random clients come, get places, give them back and leave, while connections are made
-// and lost and circuits open and close. Nobody is overtaken, no place lies idle while
+// Random clients come, get places, give them back and leave, while connections are made,
+// retired and lost, circuits open and close, and upstreams come and go. Nobody is overtaken, no place lies idle while
 // somebody waits, and no connection has more than it takes.
 func TestPoolModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newSeats(6, 2, rapid.SampledFrom([]Balance{RoundRobin, LeastInFlight}).Draw(t, "balance"))
 		t.Repeat(map[string]func(*rapid.T){
 			"acquire": m.acquire, "acquire ": m.acquire, "acquire  ": m.acquire, "release": m.release, "release ": m.release,
-			"leave": m.leave, "connect": m.connect, "lose": m.lose, "circuit opens": m.trip, "circuit closes": m.mend,
+			"leave": m.leave, "connect": m.connect, "lose": m.lose, "retire": m.retire,
+			"circuit opens": m.trip, "circuit closes": m.mend, "enroll": m.enroll, "dismiss": m.dismiss,
 			"": m.check,
 		})
 	})
@@ -77,7 +82,7 @@ func (m *seats) acquire(t *rapid.T) {
 		m.holds[s] = append(m.holds[s], b)
 		return
 	}
-	wantDown := len(m.ready) == 0 && m.open == m.all
+	wantDown := len(m.ready) == 0 && len(m.open) == len(m.ups)
 	if down != wantDown {
 		t.Fatalf("down: got %v, want %v", down, wantDown)
 	}
@@ -89,7 +94,7 @@ func (m *seats) acquire(t *rapid.T) {
 		return
 	}
 	waits := slices.Contains(m.queue, s)
-	free := slices.ContainsFunc(m.ready, func(b *Backend) bool { return m.taken(b) < b.up.conf.InFlight })
+	free := slices.ContainsFunc(m.ready, func(b *Backend) bool { return m.taken(b) < b.up.conf.InFlight && !m.leaving[b] })
 	if want := free && len(m.queue) == 0; (b != nil) != want {
 		t.Fatalf("got a place: %v, want %v", b != nil, want)
 	}
@@ -157,26 +162,61 @@ func (m *seats) lose(t *rapid.T) {
 	m.pool.remove(b)
 }
 
-func (m *seats) trip(t *rapid.T) {
-	if m.open == m.all {
+// retire is for a connection that is to end: who has a place keeps it, and nobody gets another.
+func (m *seats) retire(t *rapid.T) {
+	if len(m.ready) == 0 {
 		t.Skip()
 	}
-	m.open++
+	b := m.ready[rapid.IntRange(0, len(m.ready)-1).Draw(t, "which")]
+	m.leaving[b] = true
+	m.pool.retire(b)
+	if got, want := m.pool.vacant(b), m.taken(b) == 0; got != want {
+		t.Fatalf("vacant: got %v, want %v", got, want)
+	}
+}
+
+func (m *seats) trip(t *rapid.T) {
+	if len(m.ups) == 0 {
+		t.Skip()
+	}
+	u := m.ups[rapid.IntRange(0, len(m.ups)-1).Draw(t, "which")]
+	if !slices.Contains(m.open, u) {
+		m.open = append(m.open, u)
+	}
 	m.giveUp()
-	m.pool.circuit(true)
+	m.pool.circuit(u, true)
 }
 
 func (m *seats) mend(t *rapid.T) {
-	if m.open == 0 {
+	if len(m.ups) == 0 {
 		t.Skip()
 	}
-	m.open--
-	m.pool.circuit(false)
+	u := m.ups[rapid.IntRange(0, len(m.ups)-1).Draw(t, "which")]
+	m.open = slices.DeleteFunc(m.open, func(o *upstream) bool { return o == u })
+	m.pool.circuit(u, false)
+}
+
+func (m *seats) enroll(*rapid.T) {
+	u := &upstream{}
+	m.ups = append(m.ups, u)
+	m.pool.enroll(u)
+}
+
+func (m *seats) dismiss(t *rapid.T) {
+	if len(m.ups) == 0 {
+		t.Skip()
+	}
+	u := m.ups[rapid.IntRange(0, len(m.ups)-1).Draw(t, "which")]
+	gone := func(o *upstream) bool { return o == u }
+	m.ups, m.open = slices.DeleteFunc(m.ups, gone), slices.DeleteFunc(m.open, gone)
+	m.giveUp()
+	m.pool.dismiss(u)
+	m.pool.circuit(u, rapid.Bool().Draw(t, "its circuit opens")) // which is nothing to anybody
 }
 
 // passOn is what the pool owes when a place on b is free.
 func (m *seats) passOn(b *Backend) {
-	if len(m.queue) > 0 && slices.Contains(m.ready, b) {
+	if len(m.queue) > 0 && slices.Contains(m.ready, b) && !m.leaving[b] {
 		m.granted[m.queue[0]] = b
 		m.queue = m.queue[1:]
 	}
@@ -184,7 +224,7 @@ func (m *seats) passOn(b *Backend) {
 
 // giveUp lets nobody wait for what will not come.
 func (m *seats) giveUp() {
-	if m.open == m.all && len(m.ready) == 0 {
+	if len(m.open) == len(m.ups) && len(m.ready) == 0 {
 		m.queue = nil
 	}
 }
@@ -213,7 +253,7 @@ func (m *seats) taken(b *Backend) (n int) {
 func (m *seats) least() int {
 	least := -1
 	for _, b := range m.ready {
-		if n := m.taken(b); n < b.up.conf.InFlight && (least < 0 || n < least) {
+		if n := m.taken(b); n < b.up.conf.InFlight && !m.leaving[b] && (least < 0 || n < least) {
 			least = n
 		}
 	}
@@ -244,7 +284,7 @@ func (m *seats) check(t *rapid.T) {
 		switch {
 		case b.taken > b.up.conf.InFlight:
 			t.Fatalf("%d places taken of %d", b.taken, b.up.conf.InFlight)
-		case b.taken < b.up.conf.InFlight && len(queue) > 0:
+		case b.taken < b.up.conf.InFlight && len(queue) > 0 && !m.leaving[b]:
 			t.Fatal("a place is free, and somebody waits")
 		}
 	}

@@ -61,7 +61,7 @@ func (p *pulse) feel() {
 		return
 	}
 	if p.asked >= p.conf.Missed {
-		p.b.up.route.counters.limits[limitProbes].Add(1)
+		p.b.up.route().counters.limits[limitProbes].Add(1)
 		p.b.lose(errSilent)
 		return
 	}

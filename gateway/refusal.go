@@ -172,7 +172,7 @@ func (s *Session) strike(n *protocol.Notice) bool {
 // outOfStep ends a client whose stream cannot be read any further: it hears why, if the
 // protocol has words for that.
 func (s *Session) outOfStep(err error) {
-	c := &s.route.counters
+	c := s.route.counters
 	c.outOfStep.Add(1)
 	n := s.notice(protocol.Fix, protocol.BadSyntax)
 	if bad, ok := errors.AsType[*protocol.FrameError](err); ok {

@@ -15,11 +15,13 @@ import (
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/splitter"
 	"github.com/sallyport/sallyport/tunnel"
+	"github.com/sallyport/sallyport/validate"
 )
 
 // relay is a route of kind Relay of a running Gateway.
 type relay struct {
-	door
+	*door
+	*relayBook
 	conf      Route
 	limits    Limits
 	timeouts  Timeouts
@@ -28,14 +30,25 @@ type relay struct {
 	workers   []*worker         // one for each shard
 	upstreams []*relayUpstream
 	mirrors   []*relayMirror
+	checkers  []validate.Validator
 	turn      atomic.Uint32 // of the round robin
-	rules     counters      // what the rules have found, and nothing else
-	dials     sync.WaitGroup
-	dialing   context.Context // ends with the Gateway
-	stop      context.CancelFunc
+}
 
-	mu  sync.Mutex // above that of the door and that of each client
-	sum relaySums
+// relayBook is what a relay has done, and what it is doing.
+type relayBook struct {
+	rules   counters // what the rules have found, and nothing else
+	dials   sync.WaitGroup
+	dialing context.Context // ends with the Gateway
+	stop    context.CancelFunc
+
+	books sync.Mutex // above that of the door and that of each client
+	sum   relaySums
+}
+
+func newRelayBook() *relayBook {
+	b := &relayBook{}
+	b.dialing, b.stop = context.WithCancel(context.Background())
+	return b
 }
 
 // relayUpstream is one backend of a relay.
@@ -48,25 +61,27 @@ type relayUpstream struct {
 	lost    atomic.Uint64 // relays that its side has broken off
 }
 
-func newRelay(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *relay {
+// newRelay returns the relay that conf describes, with the clients and the books of old, if that is not nil.
+func newRelay(conf Route, shards []*tunnel.Shard, log *logrus.Entry, old *relay) *relay {
 	l, t := conf.Limits, conf.Timeouts
 	def(&l.Tunnel, relayTunnel)
 	def(&t.Idle, relayIdle)
 	r := &relay{conf: conf, limits: l.withDefaults(), timeouts: t.withDefaults(), codec: conf.Codec}
+	if old != nil {
+		r.door, r.relayBook = old.door, old.relayBook
+		r.door.bound(r.limits)
+	} else {
+		r.door, r.relayBook = newDoor(&conf, r.limits, log), newRelayBook()
+	}
 	def(&r.conf.Relay.Linger, relayLinger)
 	def(&r.conf.RetryAfter, time.Second)
 	if r.codec != nil {
 		r.splitter = splitter.New(r.codec)
 	}
-	r.build(&conf, r.limits, log)
-	r.dialing, r.stop = context.WithCancel(context.Background())
-	for _, shard := range shards {
-		w := &worker{shard: shard, checker: passAll{}}
-		if conf.Rules != nil {
-			w.checker = conf.Rules.Validator(observer{&r.rules, r.logger})
-		}
-		r.workers = append(r.workers, w)
+	for n, shard := range shards {
+		r.workers = append(r.workers, &worker{shard: shard, n: n})
 	}
+	r.checkers = newCheckers(conf.Rules, len(shards), observer{&r.rules, r.logger})
 	for _, b := range conf.Backends {
 		u := &relayUpstream{conf: b.withReach()}
 		u.name = conf.Name + "/" + u.conf.Name
@@ -102,8 +117,8 @@ func (r *relay) admit(conn net.Conn) {
 // enters counts c, and returns why it may not come in, or nil. Where there are proxies nobody else may come: anybody
 // could say anything in a header.
 func (r *relay) enters(c *relayed) *refusal {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.books.Lock()
+	defer r.books.Unlock()
 	r.sum.accepted++
 	peer, source := c.peer, c.opening.who.source.Addr()
 	switch proxies := r.conf.Relay.ProxyFrom; {

@@ -105,8 +105,8 @@ func (r *relay) snapshot() RouteSnapshot {
 
 // counts returns the counters, in which those who are in are counted as they are now.
 func (r *relay) counts() *RelayCounters {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.books.Lock()
+	defer r.books.Unlock()
 	sum := r.sum
 	c := &RelayCounters{Accepted: sum.accepted, Refused: map[string]uint64{}, Ended: map[string]uint64{},
 		Observed: r.rules.observed.Load(), Warned: r.rules.warned.Load()}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -23,7 +24,7 @@ const (
 //
 // They are kept in memory: those that are open when the gateway ends are lost, and the log says how many.
 type reversals struct {
-	up    *upstream
+	of    atomic.Pointer[upstream] // to whose connections they are sent
 	codec protocol.Reversing
 
 	mu     sync.Mutex // above the pool's and a Backend's
@@ -47,12 +48,15 @@ func newReversals(u *upstream) *reversals {
 	if !ok || !codec.Reverses() {
 		return nil
 	}
-	r := &reversals{up: u, codec: codec, open: map[string]*reversal{}}
-	if u.route.logger != nil {
-		u.route.logger.WithField("backend", u.conf.Name).Info("what nobody knows the outcome of is taken back; reversals that are open when the gateway ends are lost")
+	r := &reversals{codec: codec, open: map[string]*reversal{}}
+	r.of.Store(u)
+	if u.route().logger != nil {
+		u.route().logger.WithField("backend", u.conf.Name).Info("what nobody knows the outcome of is taken back; reversals that are open when the gateway ends are lost")
 	}
 	return r
 }
+
+func (r *reversals) up() *upstream { return r.of.Load() }
 
 // note takes back x, which ends with n, if the codec has a word for that. A nil reversals takes nothing back.
 func (r *reversals) note(x *exchange, n *protocol.Notice) {
@@ -60,14 +64,14 @@ func (r *reversals) note(x *exchange, n *protocol.Notice) {
 		return
 	}
 	var m protocol.Message
-	body, err := r.codec.AppendReversal(nil, x.request(r.up.route.codec, &m), n, false)
+	body, err := r.codec.AppendReversal(nil, x.request(r.up().route().codec, &m), n, false)
 	if err != nil || len(body) == 0 {
 		r.count(err, "a reversal could not be made")
 		return
 	}
-	repeat, err := r.codec.AppendReversal(nil, x.request(r.up.route.codec, &m), n, true)
+	repeat, err := r.codec.AppendReversal(nil, x.request(r.up().route().codec, &m), n, true)
 	if err == nil {
-		err = r.up.codec.DecodeBody(protocol.FromClient, body, &m)
+		err = r.up().codec.DecodeBody(protocol.FromClient, body, &m)
 	}
 	if err == nil && len(m.ID) == 0 {
 		err = errNoID
@@ -89,11 +93,11 @@ func (r *reversals) add(id string, v *reversal) {
 		return // it is taken back already
 	}
 	if len(r.open) >= maxReversals {
-		r.up.route.counters.limits[limitReversals].Add(1)
+		r.up().route().counters.limits[limitReversals].Add(1)
 		r.log("there are too many reversals that are not answered: one is left out", nil)
 		return
 	}
-	r.up.route.counters.reversals.Add(1)
+	r.up().route().counters.reversals.Add(1)
 	r.open[id] = v
 	r.send(v, time.Now())
 	r.arm(v.due)
@@ -103,7 +107,7 @@ func (r *reversals) add(id string, v *reversal) {
 func (r *reversals) send(v *reversal, now time.Time) {
 	wait := reversalInterval << min(v.tries, 10)
 	v.due = now.Add(min(wait, reversalLongest))
-	b := r.up.pool.any(r.up)
+	b := r.up().pool.any(r.up())
 	if b == nil {
 		v.due = now.Add(reversalInterval) // nothing was tried
 		return
@@ -112,8 +116,8 @@ func (r *reversals) send(v *reversal, now time.Time) {
 	if v.tries > 0 {
 		body = v.repeat
 	}
-	frame := r.up.codec.OpenFrame(nil, nil)
-	frame, err := r.up.codec.CloseFrame(append(frame, body...), 0)
+	frame := r.up().codec.OpenFrame(nil, nil)
+	frame, err := r.up().codec.CloseFrame(append(frame, body...), 0)
 	if err != nil {
 		r.log("a reversal does not fit its framing", err)
 		v.tries = reversalTries
@@ -135,7 +139,7 @@ func (r *reversals) tick() {
 		case now.Before(v.due):
 		case v.tries >= reversalTries:
 			delete(r.open, id)
-			r.up.route.counters.limits[limitReversals].Add(1)
+			r.up().route().counters.limits[limitReversals].Add(1)
 			r.log("a reversal was not answered, and is given up: look for the transaction at the backend", nil)
 		default:
 			r.send(v, now)
@@ -167,26 +171,29 @@ func (r *reversals) answered(m *protocol.Message) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	v, ok := r.open[string(m.ID)]
-	if !ok || r.up.route.matching != nil && r.up.route.matching.Match(v.expect, true, m) != protocol.Answers {
+	if !ok || r.up().route().matching != nil && r.up().route().matching.Match(v.expect, true, m) != protocol.Answers {
 		return false
 	}
 	delete(r.open, string(m.ID))
 	return true
 }
 
-// close ends it.
-func (r *reversals) close() {
-	if r == nil {
+// close ends it, unless another upstream has it by now.
+func (r *reversals) close(u *upstream) {
+	if r == nil || r.up() != u {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.closed {
+		return
+	}
 	r.closed = true
 	if r.timer != nil {
 		r.timer.Stop()
 	}
-	if n := len(r.open); n > 0 && r.up.route.logger != nil {
-		r.up.route.logger.WithFields(logrus.Fields{"backend": r.up.conf.Name, "reversals": n}).
+	if n := len(r.open); n > 0 && r.up().route().logger != nil {
+		r.up().route().logger.WithFields(logrus.Fields{"backend": r.up().conf.Name, "reversals": n}).
 			Error("the gateway ends with reversals that were not answered: look for these transactions at the backend")
 	}
 }
@@ -196,15 +203,15 @@ func (r *reversals) count(err error, what string) {
 	if err == nil {
 		return // the codec takes nothing back here
 	}
-	r.up.route.counters.limits[limitReversals].Add(1)
+	r.up().route().counters.limits[limitReversals].Add(1)
 	r.log(what, err)
 }
 
 func (r *reversals) log(what string, err error) {
-	if r.up.route.logger == nil {
+	if r.up().route().logger == nil {
 		return
 	}
-	e := r.up.route.logger.WithField("backend", r.up.conf.Name)
+	e := r.up().route().logger.WithField("backend", r.up().conf.Name)
 	if err != nil {
 		e = e.WithField("error", err.Error())
 	}

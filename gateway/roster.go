@@ -14,11 +14,8 @@ func (g *Gateway) Sessions(route string, limit int) (list []SessionView, more bo
 		route string
 	}
 	var all []visitor
-	for _, f := range g.fronts {
+	for _, f := range g.watched(route) {
 		d := f.entrance()
-		if route != "" && d.name != route {
-			continue
-		}
 		for _, v := range d.all(true) {
 			all = append(all, visitor{v, d.name})
 		}
@@ -36,10 +33,40 @@ func (g *Gateway) Sessions(route string, limit int) (list []SessionView, more bo
 	return list, more
 }
 
+// watched returns the routes with that name, or all if it is empty: those of the configuration, and those that were replaced
+// or removed and whose clients have not left yet.
+func (g *Gateway) watched(name string) []front {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var list []front
+	for _, f := range g.fronts {
+		if name == "" || f.entrance().name == name {
+			list = append(list, f)
+		}
+	}
+	for f := range g.retired {
+		if name == "" || f.entrance().name == name {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// exchanging returns those of kind Exchange.
+func (g *Gateway) exchanging(name string) []*route {
+	var list []*route
+	for _, f := range g.watched(name) {
+		if r, ok := f.(*route); ok {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
 // Backends returns every backend of every route.
 func (g *Gateway) Backends() []BackendView {
 	list := []BackendView{}
-	for _, f := range g.fronts {
+	for _, f := range g.watched("") {
 		list = append(list, f.backends()...)
 	}
 	return list
@@ -49,15 +76,13 @@ func (g *Gateway) Backends() []BackendView {
 // asks every client, so it is not for each turn of anything. It is empty if there is no such route.
 func (g *Gateway) States(route string) States {
 	s := States{Session: map[string]int{}, Exchange: map[string]int{}, Backend: map[string]int{}}
-	for _, f := range g.fronts {
-		if d := f.entrance(); d.name == route {
-			for _, v := range d.all(true) {
-				v.census(&s)
-			}
-			for _, b := range f.backends() {
-				for state, n := range b.Links {
-					s.Backend[state] += n
-				}
+	for _, f := range g.watched(route) {
+		for _, v := range f.entrance().all(true) {
+			v.census(&s)
+		}
+		for _, b := range f.backends() {
+			for state, n := range b.Links {
+				s.Backend[state] += n
 			}
 		}
 	}
@@ -69,11 +94,9 @@ func (g *Gateway) Latency(route string) Latency {
 	var sum spread
 	var most time.Duration
 	now := momentOf(time.Now())
-	for _, r := range g.routes {
-		if r.name == route {
-			for _, w := range r.workers {
-				most = max(most, w.diary.recent(&sum, now))
-			}
+	for _, r := range g.exchanging(route) {
+		for _, w := range r.workers {
+			most = max(most, w.diary.recent(&sum, now))
 		}
 	}
 	l := Latency{Count: sum.count(), Most: millis(most)}
@@ -86,7 +109,7 @@ func (g *Gateway) Latency(route string) Latency {
 func (d *diary) recent(sum *spread, at moment) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.times.recent(sum, at)
+	return d.tempo.recent(sum, at)
 }
 
 // id is the Session's number.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -14,7 +15,8 @@ import (
 
 // route is one door of a running Gateway.
 type route struct {
-	door
+	*door
+	line        *atomic.Pointer[route] // the one that its clients have now: this, or what has replaced it
 	conf        Route
 	limits      Limits
 	timeouts    Timeouts
@@ -45,14 +47,15 @@ type route struct {
 	mirrors     []*mirror
 	results     bool    // a mirror wants them
 	pools       []*pool // one, or with ByKey one for each upstream
-	counters    counters
+	counters    *counters
+	checkers    []validate.Validator // one for each worker
 }
 
 // worker is what the handlers of one route share on one shard: memory that is good until
 // the next of them is called.
 type worker struct {
 	shard    *tunnel.Shard
-	checker  validate.Validator
+	n        int              // of the shard
 	request  protocol.Message // from a client
 	answer   protocol.Message // from a backend
 	echo     protocol.Message // a request that a notice is about
@@ -65,14 +68,39 @@ type worker struct {
 	out      []byte
 	ticket   []byte
 	cited    []byte
-	copies   [][]byte   // for each mirror
+	copies   [][]byte   // for each mirror, once there was something for it
 	rooms    int        // of the first so many mirrors, those that are required have room for theirs
 	touched  []*Backend // that got something in this call
 	numbers  numbers
 	diary    diary
 }
 
+// newRoute returns the route that conf describes, which has nothing to do with another.
 func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
+	r := readRoute(conf)
+	r.door, r.counters, r.line = newDoor(&conf, r.limits, log), new(counters), new(atomic.Pointer[route])
+	for n, shard := range shards {
+		r.workers = append(r.workers, &worker{shard: shard, n: n})
+	}
+	if r.repeating != nil && r.mode == protocol.Key {
+		r.register = newRegister()
+	}
+	r.kept = newKept(conf.Keep, r.repeating)
+	for i, b := range conf.Backends {
+		if i == 0 || conf.Balance == ByKey {
+			r.pools = append(r.pools, &pool{balance: conf.Balance, n: i, steady: r.steady})
+		}
+		r.upstreams = append(r.upstreams, newUpstream(r, r.pools[len(r.pools)-1], b.withDefaults(&conf)))
+	}
+	for _, m := range conf.Mirrors {
+		r.mirrors = append(r.mirrors, newMirror(r, m.withDefaults(&conf)))
+	}
+	r.begin()
+	return r
+}
+
+// readRoute returns what can be said of a route from conf alone.
+func readRoute(conf Route) *route {
 	r := &route{conf: conf, limits: conf.limits(), timeouts: conf.timeouts(), wait: conf.Wait, mode: conf.mode(),
 		codec: conf.Codec, splitter: splitter.New(conf.Codec)}
 	def(&r.conf.RetryAfter, time.Second)
@@ -88,10 +116,7 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 	if conf.Balance == ByKey && len(conf.Backends) > 1 {
 		r.keyed, _ = r.codec.(protocol.Keyed)
 	}
-	if r.repeating, _ = r.codec.(protocol.Repeating); r.repeating != nil && r.mode == protocol.Key {
-		r.register = newRegister()
-	}
-	r.kept = newKept(conf.Keep, r.repeating)
+	r.repeating, _ = r.codec.(protocol.Repeating)
 	r.tells = r.repeating != nil && !r.repeating.Waits()
 	traits := r.codec.Traits()
 	r.joins = traits.Joins
@@ -104,27 +129,31 @@ func newRoute(conf Route, shards []*tunnel.Shard, log *logrus.Entry) *route {
 		b := conf.Backends[i].withDefaults(&conf)
 		r.keep = r.keep || b.dispatches()
 	}
-	r.build(&conf, r.limits, log)
-	for _, shard := range shards {
-		w := &worker{shard: shard, checker: passAll{}, copies: make([][]byte, len(conf.Mirrors))}
-		if conf.Rules != nil {
-			w.checker = conf.Rules.Validator(observer{&r.counters, r.logger})
-		}
-		r.workers = append(r.workers, w)
-	}
-	for i, b := range conf.Backends {
-		if i == 0 || conf.Balance == ByKey {
-			r.pools = append(r.pools, &pool{balance: conf.Balance, n: i, steady: r.steady})
-		}
-		p := r.pools[len(r.pools)-1]
-		p.up++
-		r.upstreams = append(r.upstreams, newUpstream(r, p, b.withDefaults(&conf)))
-	}
-	for _, m := range conf.Mirrors {
-		r.mirrors = append(r.mirrors, newMirror(r, m.withDefaults(&conf)))
-		r.results = r.results || m.Results
+	for i := range conf.Mirrors {
+		r.results = r.results || conf.Mirrors[i].Results
 	}
 	return r
+}
+
+// begin has r be the route of its line. It is complete.
+func (r *route) begin() {
+	r.checkers = newCheckers(r.conf.Rules, len(r.workers), observer{r.counters, r.logger})
+	for _, u := range r.upstreams {
+		u.of.Store(r)
+	}
+	r.line.Store(r)
+}
+
+// newCheckers returns a Validator for each of n workers.
+func newCheckers(rules *validate.Program, n int, o observer) []validate.Validator {
+	list := make([]validate.Validator, n)
+	for i := range list {
+		list[i] = passAll{}
+		if rules != nil {
+			list[i] = rules.Validator(o)
+		}
+	}
+	return list
 }
 
 // passAll is the Validator of a route without rules.
@@ -136,6 +165,13 @@ func (passAll) Validate(*protocol.Message) error { return nil }
 func (w *worker) turn() int {
 	w.turns = (w.turns + 1) & (1<<30 - 1)
 	return w.turns
+}
+
+// fit makes room for the copies of n mirrors.
+func (w *worker) fit(n int) {
+	for len(w.copies) < n {
+		w.copies = append(w.copies, nil)
+	}
 }
 
 // touch notes that b got something, flush has it written.

@@ -12,7 +12,7 @@ import (
 // request, accept, in this order. What it has open lies on its desk, where a Backend
 // leaves the results.
 type Session struct {
-	route  *route
+	route  *route  // changes in follow, under the lock of vc
 	w      *worker // of its shard
 	vc     *tunnel.VConn
 	peer   string
@@ -78,6 +78,7 @@ var (
 // Data handles the whole frames of p, first to last.
 func (s *Session) Data(own *tunnel.Owner, p []byte) (taken int) {
 	defer s.guard()
+	s.follow(own)
 	whole, blocked := false, false
 	for taken < len(p) && s.phase.is() != closed && s.phase.is() != carrying && !s.over {
 		if s.off {
@@ -252,7 +253,7 @@ func (s *Session) judge(m *protocol.Message) *protocol.Notice {
 	if n := s.police(m); n != nil {
 		return n
 	}
-	if err := s.w.checker.Validate(m); err != nil {
+	if err := s.route.checkers[s.w.n].Validate(m); err != nil {
 		return s.failure(err)
 	}
 	if m.Kind == protocol.OneWay {
@@ -411,7 +412,7 @@ func (s *Session) send(own *tunnel.Owner, b *Backend, m *protocol.Message, g *ga
 		r.counters.forwarded.Add(1)
 		return true, nil
 	}
-	if !s.begin(own, b.link(), m, g, now) {
+	if !s.begin(own, b.link, m, g, now) {
 		room.Release()
 		b.release()
 		return false, nil
@@ -438,7 +439,7 @@ func (s *Session) send(own *tunnel.Owner, b *Backend, m *protocol.Message, g *ga
 
 // begin makes an exchange of m, which is then held, unless it is one already. It is false if the client's queue has no room
 // for the wait notice: then nothing has happened.
-func (s *Session) begin(own *tunnel.Owner, to link, m *protocol.Message, g *gather, now time.Time) bool {
+func (s *Session) begin(own *tunnel.Owner, to *link, m *protocol.Message, g *gather, now time.Time) bool {
 	if x := s.held.x; x != nil {
 		s.relink(x, to)
 		return true

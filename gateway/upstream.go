@@ -16,8 +16,7 @@ import (
 
 // upstream is one configured backend: it keeps the connections to it open.
 type upstream struct {
-	route      *route
-	n          int // of the route's upstreams
+	of         atomic.Pointer[route]
 	pool       *pool
 	conf       BackendConfig
 	codec      protocol.Codec
@@ -31,6 +30,7 @@ type upstream struct {
 	links      []*machine // one for each connection, over all its generations
 	owns       owns
 	apart      apart
+	tenure     tenure
 
 	reversals *reversals // nil: nothing is taken back
 	citations *citations // nil: no request names another, or by numbers that the backend knows
@@ -40,7 +40,8 @@ type upstream struct {
 }
 
 func newUpstream(r *route, p *pool, conf BackendConfig) *upstream {
-	u := &upstream{route: r, n: len(r.upstreams), pool: p, conf: conf, codec: conf.Codec, splitter: splitter.New(conf.Codec)}
+	u := &upstream{pool: p, conf: conf, codec: conf.Codec, splitter: splitter.New(conf.Codec)}
+	u.of.Store(r)
 	u.rewriter, _ = u.codec.(protocol.Rewriter)
 	u.batching, _ = u.codec.(protocol.Batching)
 	u.enveloping, _ = u.codec.(protocol.Enveloping)
@@ -48,25 +49,35 @@ func newUpstream(r *route, p *pool, conf BackendConfig) *upstream {
 	if r.carrying != nil {
 		u.carrying = u.codec.(protocol.Carrying) // Check has seen to it
 	}
-	u.breaker = breaker{Circuit: conf.Circuit, Backoff: conf.Backoff, changed: p.circuit}
+	u.breaker = breaker{Circuit: conf.Circuit, Backoff: conf.Backoff, changed: func(open bool) { p.circuit(u, open) }}
 	u.owns.up = u
 	u.reversals, u.citations = newReversals(u), newCitations(u)
-	p.owns = append(p.owns, &u.owns)
 	for range conf.Connections {
 		u.links = append(u.links, newMachine(BackendIdle, BackendTable))
 	}
+	u.tenure = newTenure(conf.Connections)
+	p.enroll(u)
 	return u
 }
 
-// keep keeps connection n open until ctx is done, dialling again after each loss.
+// route is the route that has u now.
+func (u *upstream) route() *route { return u.of.Load() }
+
+// keep keeps connection n open until ctx is done, dialling again after each loss. It begins when the connection that it
+// replaces has ended.
 func (u *upstream) keep(ctx context.Context, n int) {
 	m := u.links[n]
+	defer close(u.tenure.left[n])
 	defer u.fire(ctx, m, backendClose)
+	if !u.tenure.enter(ctx, n) {
+		return
+	}
 	for {
 		if !u.breaker.pause(ctx) {
 			return
 		}
-		b, err := u.connect(ctx, m, func() (*Backend, error) { return u.dial(ctx, n) })
+		life := u.tenure.life // a dial that the backend may have taken is not given up: then it would have one more than we know of
+		b, err := u.connect(life, m, func() (*Backend, error) { return u.dial(life, n) })
 		if err != nil {
 			if ctx.Err() != nil {
 				return
@@ -75,11 +86,12 @@ func (u *upstream) keep(ctx context.Context, n int) {
 			u.failed(err)
 			continue
 		}
-		u.route.logBackend(u, "backend connected", nil)
+		u.route().logBackend(u, "backend connected", nil)
 		u.pool.add(b)
 		lasted, ok := u.await(ctx, b)
 		if !ok {
 			u.fire(ctx, m, backendDrain)
+			u.vacate(b)
 			b.lose(errDrained)
 			<-b.ended
 			return
@@ -89,7 +101,7 @@ func (u *upstream) keep(ctx context.Context, n int) {
 		if lasted || b.useful.Load() {
 			u.breaker.succeeded()
 			u.breaker.note(b.cause)
-			u.route.logBackend(u, "backend connection lost", b.cause)
+			u.route().logBackend(u, "backend connection lost", b.cause)
 		} else {
 			u.failed(fmt.Errorf("closed without an answer: %w", b.cause))
 		}
@@ -106,7 +118,7 @@ func (u *upstream) connect(ctx context.Context, m *machine, dial func() (*Backen
 	}
 	b.machine = m
 	u.fire(ctx, m, backendConnect)
-	if err := b.signOn(ctx, u.route.timeouts.Connect); err != nil {
+	if err := b.signOn(ctx, u.route().timeouts.Connect); err != nil {
 		return nil, err
 	}
 	u.fire(ctx, m, backendSignOn)
@@ -139,12 +151,12 @@ func (u *upstream) await(ctx context.Context, b *Backend) (lasted, ok bool) {
 func (u *upstream) failed(err error) {
 	u.breaker.note(err)
 	if n := u.breaker.failed(); n == 1 || n == u.conf.Circuit.Failures || n%100 == 0 {
-		u.route.logBackend(u, "backend cannot be reached", err)
+		u.route().logBackend(u, "backend cannot be reached", err)
 	}
 }
 
 func (u *upstream) dial(ctx context.Context, n int) (*Backend, error) {
-	conn, err := u.conf.dial(ctx, u.route.timeouts.Connect)
+	conn, err := u.conf.dial(ctx, u.route().timeouts.Connect)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +165,7 @@ func (u *upstream) dial(ctx context.Context, n int) (*Backend, error) {
 
 // dialOwn is dial for a connection that o will give to clients.
 func (u *upstream) dialOwn(ctx context.Context, o *owns) (*Backend, error) {
-	conn, err := u.conf.dial(ctx, u.route.timeouts.Connect)
+	conn, err := u.conf.dial(ctx, u.route().timeouts.Connect)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +196,7 @@ func (u *upstream) link(b *Backend, event string) {
 // which the log shows and the connection survives.
 func (u *upstream) fire(ctx context.Context, m *machine, event string) {
 	if err := m.fire(ctx, event); err != nil {
-		u.route.logBackend(u, "state machine of a backend connection", err)
+		u.route().logBackend(u, "state machine of a backend connection", err)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 
 func newRunCommand() *cobra.Command {
 	var file string
+	var watch bool
 	cmd := &cobra.Command{
 		Use:   "run -c FILE",
 		Short: "Run the gateway that a configuration describes",
@@ -28,9 +29,16 @@ to standard error.
 
 SIGTERM or SIGINT ends it in good order: no more connections are taken, open
 requests get their answers, for as long as drain in the configuration allows. A
-second signal ends it at once.`,
-		Example: `  sallyport run -c sallyport.yaml`,
-		Args:    cobra.NoArgs,
+second signal ends it at once.
+
+SIGHUP has it read FILE again and do what it says from now on, as does a change of
+FILE, or of a file that it mentions, with --watch. If FILE is wrong the log says
+where, and the old configuration goes on. Routes that did not change are left
+alone; of those that did the clients stay connected, unless the protocol or its
+framing is another.`,
+		Example: `  sallyport run -c sallyport.yaml
+  kill -HUP PID`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {
 				return usageError{errors.New("which configuration? Name it with -c FILE")}
@@ -40,17 +48,18 @@ second signal ends it at once.`,
 				return err
 			}
 			signals := make(chan os.Signal, 2)
-			signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+			signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 			defer signal.Stop(signals)
-			return runGateway(cmd, f, signals)
+			return runGateway(cmd, f, signals, watch)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "the configuration, - for standard input")
+	cmd.Flags().BoolVar(&watch, "watch", false, "reload when a file of the configuration changes")
 	return cmd
 }
 
-// runGateway serves until the first of signals, and drains until the second.
-func runGateway(cmd *cobra.Command, f *config.File, signals <-chan os.Signal) (err error) {
+// runGateway serves until the first of signals that is to end it, and drains until the second.
+func runGateway(cmd *cobra.Command, f *config.File, signals <-chan os.Signal, watch bool) (err error) {
 	logger, closer := logging.New(f.Log.Level, f.Log.Format, cmd.ErrOrStderr())
 	defer func() { err = errors.Join(err, closer.Close()) }()
 	log := logrus.NewEntry(logger)
@@ -79,20 +88,37 @@ func runGateway(cmd *cobra.Command, f *config.File, signals <-chan os.Signal) (e
 	served := make(chan error, 1)
 	go giveBack(ctx)
 	go serve(ctx, g, served)
-	select {
-	case err := <-served:
-		return err
-	case sig := <-signals:
-		log.WithField("signal", sig.String()).Info("draining; a second signal ends at once")
-		drain()
+	r := &reloader{g: g, log: log, env: os.LookupEnv, f: f}
+	if watch {
+		go r.watch(ctx)
 	}
-	select {
-	case err := <-served:
+	sig, err := next(signals, served, r.signalled)
+	if sig == nil {
+		return err
+	}
+	log.WithField("signal", sig.String()).Info("draining; a second signal ends at once")
+	drain()
+	ignore := func(os.Signal) {} // there is nothing to reload any more
+	if sig, err = next(signals, served, ignore); sig == nil {
 		log.Info("ended in good order")
 		return err
-	case sig := <-signals:
-		log.WithField("signal", sig.String()).Warn("ended at once; open requests were given up")
-		return errTold
+	}
+	log.WithField("signal", sig.String()).Warn("ended at once; open requests were given up")
+	return errTold
+}
+
+// next returns the next signal that is to end the program, or nil and the error of served. For others it calls reload.
+func next(signals <-chan os.Signal, served <-chan error, reload func(os.Signal)) (os.Signal, error) {
+	for {
+		select {
+		case err := <-served:
+			return nil, err
+		case sig := <-signals:
+			if sig != syscall.SIGHUP {
+				return sig, nil
+			}
+			reload(sig)
+		}
 	}
 }
 

@@ -34,7 +34,7 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	cmd.SetContext(t.Context())
 	signals := make(chan os.Signal, 2)
 	ended := make(chan error, 1)
-	go func() { ended <- runGateway(cmd, f, signals) }()
+	go func() { ended <- runGateway(cmd, f, signals, false) }()
 
 	lines := bufio.NewScanner(log)
 	expect := func(want string) {

@@ -34,8 +34,11 @@ func (l *loader) build(f *File) {
 	c := gateway.Config{Shards: int(doc.Shards), Drain: time.Duration(doc.Drain)}
 	if routes := l.root.get("routes"); routes != nil && routes.kind == sequence {
 		for i := range routes.items {
-			c.Routes = append(c.Routes, l.route(path{"routes", strconv.Itoa(i)}))
+			p := path{"routes", strconv.Itoa(i)}
+			l.documents = nil
+			c.Routes = append(c.Routes, l.route(p))
 			c.Routes[i].LogMessages = f.Log.Messages
+			c.Routes[i].Revision = l.revision(append(l.documents, fmt.Append(nil, f.Log.Messages)), p)
 		}
 	}
 	l.twice(&c)
@@ -96,6 +99,7 @@ func (l *loader) route(p path) gateway.Route {
 		r.Backends = append(r.Backends, l.backend(p, at, r.Codec != nil, limits))
 	}
 	r.Mirrors = l.mirrors(p, r.Codec != nil, limits)
+	r.Speech = l.revision(nil, p.join("protocol"))
 	return r
 }
 
@@ -139,6 +143,7 @@ func (l *loader) backend(route, p path, routeSpeaks bool, limits protocol.Limits
 	if routeSpeaks {
 		b.Codec = l.framed(route, p.join("protocol"), limits)
 	}
+	b.Revision = l.revision(nil, p, route.join("protocol"))
 	return b
 }
 

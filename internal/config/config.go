@@ -31,6 +31,7 @@ type File struct {
 	Admin string
 
 	gateway gateway.Config
+	files   []string // that it was read from
 }
 
 // Log says how the program logs.
@@ -59,8 +60,17 @@ func Load(path string, env Env) (*File, error) {
 // Parse reads data, which is the content of a file called name. Files that it mentions
 // are relative to the folder of name. The error is a *Error that holds every mistake.
 func Parse(name string, data []byte, env Env) (*File, error) {
-	l := &loader{name: name, env: env, open: readFile}
-	return l.load(data)
+	l := &loader{name: name, env: env}
+	files := []string{name}
+	l.open = func(path string, limit int64) ([]byte, error) {
+		files = append(files, path)
+		return readFile(path, limit)
+	}
+	f, err := l.load(data)
+	if f != nil {
+		f.files = files
+	}
+	return f, err
 }
 
 // Config returns what the file describes. Config.Log is nil: the program has the logger.
@@ -77,6 +87,8 @@ type loader struct {
 	root     *node
 	mistakes []found
 	secrets  []string // values that came from the environment or from files
+
+	documents [][]byte // files that the route which is being built was made with, beside its own
 }
 
 func (l *loader) load(data []byte) (*File, error) {

@@ -45,6 +45,7 @@ func (l *loader) mirror(route, p path, routeSpeaks bool, limits protocol.Limits)
 	if routeSpeaks {
 		m.Codec = l.framed(route, p.join("protocol"), limits)
 	}
+	m.Revision = l.revision(nil, p, route.join("protocol"))
 	return m
 }
 

@@ -86,6 +86,7 @@ func (l *loader) rule(p path) (validate.Rule, bool) {
 		return rule, true
 	}
 	document, err := l.open(l.near(s.Schema.File), maxFile)
+	l.documents = append(l.documents, document)
 	if err != nil {
 		at := p.join("schema")
 		if file := at.join("file"); n.get("schema").kind == mapping {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// times is how long answers took: in all, and in the last minute. It belongs to a diary.
-type times struct {
+// tempo is how long answers took: in all, and in the last minute. It belongs to a diary.
+type tempo struct {
 	all    spread   // but for the slices
 	slices []spread // the last minute and a little more, in slices; nil until something is added
 	now    int64    // which slice is being filled, counted from the beginning
@@ -29,7 +29,7 @@ type spread struct {
 const spreadPowers = 30
 
 // add counts d, which ended at.
-func (t *times) add(d time.Duration, at moment) {
+func (t *tempo) add(d time.Duration, at moment) {
 	if t.slices == nil {
 		t.slices, t.now = make([]spread, timeSlices), sliceOf(at)
 	}
@@ -48,7 +48,7 @@ func sliceOf(at moment) int64 { return int64(at) / int64(timeSlice) }
 func sliceAt(slice int64) int { return int((slice%timeSlices + timeSlices) % timeSlices) }
 
 // turn begins the slice of at, unless a later one has begun.
-func (t *times) turn(at moment) {
+func (t *tempo) turn(at moment) {
 	now := sliceOf(at)
 	if now <= t.now || t.slices == nil {
 		return
@@ -62,7 +62,7 @@ func (t *times) turn(at moment) {
 }
 
 // recent adds the last minute to sum, and returns the longest of it.
-func (t *times) recent(sum *spread, at moment) (most time.Duration) {
+func (t *tempo) recent(sum *spread, at moment) (most time.Duration) {
 	t.turn(at)
 	for i := range t.slices {
 		if i == sliceAt(t.now+1) {
@@ -75,7 +75,7 @@ func (t *times) recent(sum *spread, at moment) (most time.Duration) {
 }
 
 // total adds all that there was to sum.
-func (t *times) total(sum *spread) {
+func (t *tempo) total(sum *spread) {
 	sum.join(&t.all)
 	for i := range t.slices {
 		sum.join(&t.slices[i])
