@@ -21,8 +21,9 @@ type Backend struct {
 	up      *upstream
 	owns    *owns // nil: it is shared
 	machine *machine
-	n       int     // of the upstream's connections
-	serial  uint64  // of all connections, modulo 4096
+	n       int    // of the upstream's connections
+	serial  uint64 // of all connections, modulo 4096
+	link    *link
 	w       *worker // of its shard
 	vc      *tunnel.VConn
 	own     *tunnel.Owner
@@ -61,7 +62,7 @@ type Backend struct {
 // newBackend makes a Backend of conn, for o or, if that is nil, for the pool.
 func newBackend(u *upstream, conn net.Conn, n int, o *owns) *Backend {
 	r := u.route()
-	b := &Backend{up: u, owns: o, n: n, w: r.workers[n%len(r.workers)], ended: make(chan struct{})}
+	b := &Backend{up: u, owns: o, n: n, link: newLink(u, n, o != nil), w: r.workers[n%len(r.workers)], ended: make(chan struct{})}
 	var tickets uint64
 	if u.rewriter != nil {
 		tickets = u.codec.Traits().Tickets
@@ -338,7 +339,7 @@ func (b *Backend) take(m *protocol.Message, final bool) (*exchange, verdict) {
 // deliver puts out, which answers x, on its client's desk.
 func (b *Backend) deliver(x *exchange, out []byte, final bool) {
 	s := x.session
-	if s.deliver(x, out, final, answer) {
+	if s.deliver(x, out, final, answer, b.own.Now()) {
 		b.clients = append(b.clients, s.vc)
 	}
 }
@@ -528,7 +529,7 @@ func (b *Backend) release() {
 // endTacitly ends x as answered, though nothing came: that was to be expected.
 func (b *Backend) endTacitly(x *exchange) {
 	s := x.session
-	if s.deliver(x, nil, true, answer) {
+	if s.deliver(x, nil, true, answer, time.Now()) {
 		s.vc.Reenable()
 	}
 }
@@ -538,7 +539,7 @@ func (b *Backend) end(x *exchange, e event, n *protocol.Notice) {
 	s := x.session
 	b.up.reversals.note(x, n)
 	out := b.up.route().answer(nil, x, n, new(protocol.Message))
-	if s.deliver(x, out, true, e) {
+	if s.deliver(x, out, true, e, time.Now()) {
 		s.vc.Reenable()
 	}
 }

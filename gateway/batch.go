@@ -4,6 +4,7 @@ import (
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/splitter"
 	"github.com/sallyport/sallyport/tunnel"
+	"time"
 )
 
 // batch handles the members of a client's batch, each as a request of its own.
@@ -64,7 +65,7 @@ func (s *Session) seal(g *gather) bool {
 	}
 	if g.division != nil {
 		s.said = true
-		s.join(h, g.division)
+		s.join(h, g.division, time.Now())
 		s.over = s.desk.closed
 		return true
 	}

@@ -53,7 +53,7 @@ func (s *Session) great(own *tunnel.Owner, head []byte, rest int64) bool {
 	default:
 		ok = s.request(own, m, nil)
 	}
-	if ok && s.state != carrying {
+	if ok && s.phase.is() != carrying {
 		s.skip = rest // it was refused
 	}
 	return ok
@@ -72,7 +72,7 @@ func (s *Session) starter(own *tunnel.Owner, b *Backend, m *protocol.Message) fu
 // sent before.
 func (s *Session) carry(own *tunnel.Owner, b *Backend, head []byte, m *protocol.Message) {
 	r := s.route
-	s.state = sessionMachine.step(s.state, carry)
+	s.phase.step(carry)
 	s.due = 0
 	own.SetIdle(r.timeouts.Frame)
 	own.SetTotal(r.timeouts.Body)
@@ -87,7 +87,7 @@ func (s *Session) carry(own *tunnel.Owner, b *Backend, head []byte, m *protocol.
 // carried is the end of carry: left bytes of the body were not taken from the client.
 func (s *Session) carried(own *tunnel.Owner, b *Backend, left int64, answered bool, err error) {
 	r := s.route
-	s.state = sessionMachine.step(s.state, carried)
+	s.phase.step(carried)
 	own.SetTotal(0)
 	own.SetIdle(max(r.timeouts.Idle, 0))
 	own.Wake(time.Now()) // for the wait notices that were due meanwhile

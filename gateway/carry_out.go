@@ -105,7 +105,7 @@ func (b *Backend) claim(x *exchange) claimVerdict {
 	default:
 		d.carrier = b
 		if x.state != answering {
-			x.fire(part)
+			x.parted(time.Now())
 		}
 	}
 	return claimNow
@@ -165,7 +165,7 @@ func (b *Backend) brought(own *tunnel.Owner, x *exchange, left int64, final bool
 	b.free(s, cause)
 	if final {
 		b.done(x)
-		if s.deliver(x, nil, true, e) {
+		if s.deliver(x, nil, true, e, time.Now()) {
 			s.vc.Reenable()
 		}
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"time"
 
 	"github.com/sallyport/sallyport/protocol"
 	"github.com/sallyport/sallyport/tunnel"
@@ -10,9 +11,9 @@ import (
 // deliver puts a frame that answers x, the last one if it is final: x is then gone. For
 // a member of a batch it is the body of a frame. It may be called from any goroutine
 // that has taken x from its Ledger. It reports whether the client has something to write.
-func (s *Session) deliver(x *exchange, out []byte, final bool, e event) bool {
+func (s *Session) deliver(x *exchange, out []byte, final bool, e event, now time.Time) bool {
 	if x.divided() {
-		return final && s.deliverPart(x, out, e)
+		return final && s.deliverPart(x, out, e, now)
 	}
 	h := s.vc.Lock()
 	defer h.Unlock()
@@ -23,7 +24,7 @@ func (s *Session) deliver(x *exchange, out []byte, final bool, e event) bool {
 	switch {
 	case s.desk.closed, x.void:
 		if final {
-			x.end(c, abandon)
+			x.end(c, abandon, now)
 			if !x.void {
 				s.desk.settle(h, x)
 			}
@@ -33,16 +34,16 @@ func (s *Session) deliver(x *exchange, out []byte, final bool, e event) bool {
 		return s.closeIfDrained(h)
 	case x.parked != nil:
 		if final {
-			x.end(c, e)
+			x.end(c, e, now)
 			s.park(h, x, out)
 		}
 		return s.closeIfDrained(h)
 	}
 	switch {
 	case final:
-		x.end(c, e)
+		x.end(c, e, now)
 	case x.state != answering:
-		x.fire(part)
+		x.parted(now)
 	}
 	s.finish(h, x, out, final)
 	return true
@@ -107,7 +108,7 @@ func (s *Session) finishMember(h *tunnel.Held, x *exchange, body []byte, final b
 func (s *Session) settle(x *exchange, out []byte) {
 	s.w.out = out[:0]
 	if x.divided() {
-		s.deliverPart(x, out, fail)
+		s.deliverPart(x, out, fail, time.Now())
 		return
 	}
 	h := s.vc.Lock()
@@ -151,7 +152,7 @@ func (s *Session) putWait(h *tunnel.Held, x *exchange, w *worker) bool {
 	if len(frame) == 0 || h.Put(frame) != nil {
 		return false
 	}
-	x.fire(wait)
+	x.waits(time.Now())
 	s.route.counters.waits.Add(1)
 	s.route.counters.notices[protocol.Accepted].Add(1)
 	return true

@@ -22,9 +22,24 @@ type desk struct {
 	open        int32                // exchanges that have no answer yet
 	lies        int32                // all that lies here, answered or not
 	waits       bool                 // a request waits for room, and is not here yet
+	shown       shown                // what others may see of the Session
 	bound       bool                 // the client has changed its own connection for its later requests
 	draining    bool                 // nothing more is taken; closed when nothing is open
 	closed      bool
+}
+
+// shown is what a Session lets others see of what is its own.
+type shown struct {
+	received, refused uint64
+	strikes           int32
+	queued            uint64 // number of the request that waits for room; 0: none does
+	since             moment // when it began to wait
+}
+
+// show has others see what the Session has counted by now. The lock of its VConn is held.
+func (s *Session) show(*tunnel.Held) {
+	d := &s.desk.shown
+	d.received, d.refused, d.strikes = s.count.received, s.count.refused, s.strikes
 }
 
 // find reports whether a request named id is open. A request without ID never is.

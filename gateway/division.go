@@ -187,7 +187,7 @@ func (s *Session) miss(d *division, n *protocol.Notice) {
 
 // deliverPart gives the answer to a part of a request its place, and puts the joined answer when that was the last. It
 // reports whether the client has something to write.
-func (s *Session) deliverPart(x *exchange, body []byte, e event) bool {
+func (s *Session) deliverPart(x *exchange, body []byte, e event, now time.Time) bool {
 	h := s.vc.Lock()
 	defer h.Unlock()
 	g := x.gather
@@ -204,18 +204,17 @@ func (s *Session) deliverPart(x *exchange, body []byte, e event) bool {
 	if !g.Complete() {
 		return false
 	}
-	s.join(h, d)
+	s.join(h, d, now)
 	return true
 }
 
 // join answers the whole.
-func (s *Session) join(h *tunnel.Held, d *division) {
+func (s *Session) join(h *tunnel.Held, d *division, now time.Time) {
 	r := s.route
 	x := d.whole
 	r.counters.inFlight.Add(-1)
 	if s.desk.closed {
-		x.fire(abandon)
-		r.counters.abandoned.Add(1)
+		x.end(r.counters, abandon, now)
 		s.desk.settle(h, x)
 		s.desk.leave(h, x)
 		x.free()
@@ -225,8 +224,7 @@ func (s *Session) join(h *tunnel.Held, d *division) {
 	if d.bad {
 		e = fail
 	}
-	x.fire(e)
-	r.counters.ended(e)
+	x.end(r.counters, e, now)
 	frame, err := s.joined(d)
 	if err != nil {
 		frame = r.answer(nil, x, &protocol.Notice{Class: protocol.Failed, Cause: protocol.BadAnswer, Unknown: true}, new(protocol.Message))

@@ -40,6 +40,12 @@ type guest interface {
 	drain()
 	// abort has it end now.
 	abort(cause error)
+	// id is its number among all clients of the process.
+	id() uint64
+	// view returns what others may see of it, but for its route. It locks it.
+	view(now time.Time) SessionView
+	// census counts it, and its requests. It locks it.
+	census(to *States)
 }
 
 func newDoor(conf *Route, l Limits, log *logrus.Entry) *door {

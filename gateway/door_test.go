@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"testing"
+	"time"
 )
 
 // visitor is a guest that notes what it is told.
@@ -49,3 +50,7 @@ func TestWhoHasNoConnectionYetIsDrainedAndAbortedWhenItHas(t *testing.T) {
 	}
 	<-d.empty
 }
+
+func (v *visitor) id() uint64                 { return 0 }
+func (v *visitor) view(time.Time) SessionView { return SessionView{} }
+func (v *visitor) census(*States)             {}

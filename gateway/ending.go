@@ -12,7 +12,7 @@ import (
 // Tick looks at what has a time: the frame that has begun, the request that waits for
 // room, and those that are to hear a wait notice.
 func (s *Session) Tick(own *tunnel.Owner, now time.Time) {
-	if s.state == closed {
+	if s.phase.is() == closed {
 		return
 	}
 	s.follow(own)
@@ -68,7 +68,7 @@ func (s *Session) Idle(*tunnel.Owner) {
 // End is the end of what the client sends. If it ended in order it still gets what it
 // has asked for; otherwise its requests are abandoned, and their results dropped.
 func (s *Session) End(_ *tunnel.Owner, err error) {
-	if s.state == closed {
+	if s.phase.is() == closed {
 		return
 	}
 	if s.resume != (protocol.Resume{}) || s.due != 0 {
@@ -88,7 +88,7 @@ func (s *Session) End(_ *tunnel.Owner, err error) {
 // Leaving ends a client that has hung up, though it cannot be read on as it waits for its own answers, if what it waits for
 // may never happen.
 func (s *Session) Leaving(*tunnel.Owner) {
-	if s.state != closed && s.blocks() {
+	if s.phase.is() != closed && s.blocks() {
 		s.close(errHungUp)
 	}
 }
@@ -107,8 +107,8 @@ func (s *Session) blocks() bool {
 
 // finishUp takes nothing more, and closes the client when everything is answered.
 func (s *Session) finishUp() {
-	if s.state == serving {
-		s.state = sessionMachine.step(s.state, drain)
+	if s.phase.is() == serving {
+		s.phase.step(drain)
 	}
 	if s.drainDesk() {
 		s.leave(s.reason())
@@ -167,10 +167,10 @@ func (s *Session) shut(h *tunnel.Held, cause error) {
 
 // leave is the end of the Session, in a turn of its shard.
 func (s *Session) leave(cause error) {
-	if s.state == closed {
+	if s.phase.is() == closed {
 		return
 	}
-	s.state = sessionMachine.step(s.state, shut)
+	s.phase.step(shut)
 	if x := s.held.x; x != nil {
 		s.held.x = nil
 		s.settle(x, nil)

@@ -25,6 +25,7 @@ type exchange struct {
 // every exchange needs is in front: there may be thousands, and most of what one costs is that it is not in the cache.
 type course struct {
 	session   *Session // never changes
+	number    uint64   // of all exchanges of the process
 	began     moment
 	hash      uint64 // of id
 	expect    uint64 // of its answer (see protocol.Message)
@@ -44,11 +45,13 @@ type course struct {
 	same       *exchange // on the desk, the next with the same hash
 	from, to   int64     // where it stands in the output of its backend connection, if alone
 
-	holds  time.Duration // how much longer than others it may take
-	party  *party        // with whom it has left in one frame
-	gather *gather       // the batch that it is a member of, or nil
-	slot   int           // its place there
-	parked *parked       // its client has heard that it is to ask again
+	holds   time.Duration // how much longer than others it may take
+	party   *party        // with whom it has left in one frame
+	gather  *gather       // the batch that it is a member of, or nil
+	slot    int           // its place there
+	parked  *parked       // its client has heard that it is to ask again
+	track   track
+	outcome outcome
 }
 
 // gather is a client's batch that was taken apart, or a request whose keys lie with several backends, and what its
@@ -67,7 +70,10 @@ var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 // newExchange returns an exchange for m, which is copied as far as it is needed.
 func newExchange(s *Session, m *protocol.Message, g *gather, now time.Time) *exchange {
 	x := exchanges.Get().(*exchange)
-	x.session, x.gather, x.began = s, g, momentOf(now)
+	x.session, x.gather, x.began, x.number = s, g, momentOf(now), s.held.number
+	if x.number == 0 {
+		x.number = s.w.numbers.draw()
+	}
 	x.expect, x.bind, x.holds, x.parts = m.Expect, m.Bind, m.Holds, m.Bind == protocol.Alone || m.Bind == protocol.Parting
 	x.tacit = m.Tacit
 	x.state = exchangeMachine.step(received, verify)
@@ -104,12 +110,27 @@ func (x *exchange) request(codec protocol.Codec, m *protocol.Message) *protocol.
 	return m
 }
 
-// end is the last event of x, counted.
-func (x *exchange) end(c *counters, e event) {
+// end is the last event of x, counted and written down.
+func (x *exchange) end(c *counters, e event, now time.Time) {
 	x.fire(e)
 	if !x.joined {
 		c.ended(e)
 	}
+	x.session.w.diary.note(x, now)
+}
+
+// since is how long x has gone on.
+func (x *exchange) since(now time.Time) lapse { return lapseOf(now.Sub(x.began.time())) }
+
+// waits is the event that its client has heard a wait notice, and parts that a part of its answer came.
+func (x *exchange) waits(now time.Time) {
+	x.fire(wait)
+	x.track.heard = x.since(now)
+}
+
+func (x *exchange) parted(now time.Time) {
+	x.fire(part)
+	x.track.parted = x.since(now)
 }
 
 func (x *exchange) fire(e event) { x.state = exchangeMachine.step(x.state, e) }

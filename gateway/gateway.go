@@ -87,6 +87,7 @@ type front interface {
 	security() *tls.Config
 	admit(net.Conn)
 	snapshot() RouteSnapshot
+	backends() []BackendView
 }
 
 // add makes the route that conf describes.
@@ -318,6 +319,19 @@ func (g *Gateway) Draining() bool {
 	}
 	return false
 }
+
+// Routes returns the names of the routes.
+func (g *Gateway) Routes() []string {
+	fronts := g.all()
+	names := make([]string, 0, len(fronts))
+	for _, f := range fronts {
+		names = append(names, f.entrance().name)
+	}
+	return names
+}
+
+// Panics returns how many handlers have panicked; each cost one connection.
+func (g *Gateway) Panics() uint64 { return g.panics.Load() }
 
 // Snapshot returns the counters and states of this moment.
 func (g *Gateway) Snapshot() Snapshot {

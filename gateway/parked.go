@@ -44,7 +44,7 @@ func (s *Session) putOff(h *tunnel.Held, x *exchange, w *worker) bool {
 	if len(frame) == 0 || h.Put(frame) != nil {
 		return false
 	}
-	x.fire(wait)
+	x.waits(time.Now())
 	x.parked = &parked{request: key, lane: m.Lane}
 	if r.merging != nil {
 		_, x.parked.read = r.merging.Range(m)

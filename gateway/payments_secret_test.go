@@ -97,9 +97,7 @@ func TestCardNumbersAreWrittenNowhere(t *testing.T) {
 				c.message(string(body))
 				host.message(host.body() + card) // no answer
 				refuse(c, body)
-				if snapshot, err = json.Marshal(w.g.Snapshot()); err != nil {
-					t.Fatal(err)
-				}
+				snapshot = append(snapshot, w.told()...)
 			})
 			if passed < 10 || refused < 3*passed {
 				t.Errorf("%d have passed and %d were refused, which proves little", passed, refused)

@@ -31,10 +31,21 @@ func (s *Session) refuse(m *protocol.Message, g *gather, n *protocol.Notice) boo
 	s.count.refused++
 	s.judging = false
 	s.route.refused(s, m, n)
+	s.rebuffed(n)
 	if r := s.route.remembering; r != nil {
 		s.memo = r.Refused(s.memo, m)
 	}
 	return s.say(m, g, n)
+}
+
+// rebuffed writes n down for those who ask why.
+func (s *Session) rebuffed(n *protocol.Notice) {
+	now := time.Now()
+	number := s.named()
+	if x := s.held.x; x != nil {
+		number = x.number
+	}
+	s.w.diary.refused(s, number, s.held.waited(s.route, now), n, now)
 }
 
 // giveUp refuses what should have ended the need for a connection of the client's own, and instead ends that connection, as
@@ -119,6 +130,7 @@ func (s *Session) say(m *protocol.Message, g *gather, n *protocol.Notice) bool {
 func (s *Session) put(frame []byte) bool {
 	h := s.vc.Lock()
 	defer h.Unlock()
+	s.show(h)
 	if len(frame) == 0 {
 		if s.route.ordered {
 			s.shut(h, errMute)
@@ -177,6 +189,7 @@ func (s *Session) outOfStep(err error) {
 	}
 	s.count.refused++
 	c.notices[n.Class].Add(1)
+	s.rebuffed(n)
 	s.farewell(n)
 	s.endWith(err)
 }

@@ -100,7 +100,7 @@ func (r *relay) security() *tls.Config { return r.conf.TLS }
 
 // admit begins with a new connection, or turns it away.
 func (r *relay) admit(conn net.Conn) {
-	c := &relayed{relay: r, w: lightest(r.workers), began: time.Now().UnixNano(), peer: conn.RemoteAddr().String()}
+	c := &relayed{relay: r, number: sessionsNumbered.Add(1), w: lightest(r.workers), began: time.Now().UnixNano(), peer: conn.RemoteAddr().String()}
 	c.opening = &opening{relay: r, proxied: len(r.conf.Relay.ProxyFrom) == 0, who: proxyHeader{addressOf(conn.RemoteAddr()), addressOf(conn.LocalAddr())}}
 	if why := r.enters(c); why != nil {
 		r.logRefusal(c, why)
@@ -207,6 +207,7 @@ func (r *relay) dial(ctx context.Context) (*relayUpstream, net.Conn, error) {
 			u.breaker.untried()
 			return nil, nil, ctx.Err()
 		}
+		u.breaker.note(failed)
 		if n := u.breaker.failed(); r.logger != nil && (n == 1 || n == u.conf.Circuit.Failures || n%100 == 0) {
 			r.logger.WithFields(logrus.Fields{"backend": u.conf.Name, "circuit": u.breaker.state(), "error": failed.Error()}).Warn("backend cannot be reached")
 		}

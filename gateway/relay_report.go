@@ -90,6 +90,9 @@ func (r *relay) snapshot() RouteSnapshot {
 	if a := r.address(); a != nil {
 		s.Listen = a.String()
 	}
+	if r.codec != nil {
+		s.Protocol = r.codec.Traits().Name
+	}
 	for _, u := range r.upstreams {
 		s.Backends = append(s.Backends, BackendSnapshot{Name: u.conf.Name, Circuit: u.breaker.state(), Dials: u.dials.Load(), Lost: u.lost.Load(),
 			Links: map[string]int{BackendReady: int(u.open.Load())}})

@@ -16,12 +16,13 @@ import (
 // backend dialled, and hands both connections to a tunnel. What it reads it leaves
 // untaken, all but a PROXY header: it is the first that the tunnel carries.
 type relayed struct {
-	relay *relay
-	w     *worker // of its shard
-	vc    *tunnel.VConn
-	own   *tunnel.Owner
-	peer  string // of the connection
-	began int64  // Unix time in nanoseconds
+	relay  *relay
+	w      *worker // of its shard
+	vc     *tunnel.VConn
+	own    *tunnel.Owner
+	peer   string // of the connection
+	number uint64 // of all sessions of the process
+	began  int64  // Unix time in nanoseconds
 
 	// Of the client's shard, and then of the dial. Nil once there is a tunnel: there may be many, and they stay.
 	opening *opening

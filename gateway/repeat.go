@@ -67,7 +67,7 @@ func (s *Session) joins(m *protocol.Message) bool {
 // joinsUnplaced is joinsOther for a request for which there is no place: a repeat that waited for one would be sent again
 // when what it repeats is answered. It is neither done nor refused if it must wait.
 func (s *Session) joinsUnplaced(own *tunnel.Owner, m *protocol.Message, g *gather, now time.Time) (done bool, n *protocol.Notice) {
-	if s.route.register.owner(m.ID) == nil || !s.begin(own, m, g, now) {
+	if s.route.register.owner(m.ID) == nil || !s.begin(own, nil, m, g, now) {
 		return false, nil
 	}
 	if done, n = s.joinsOther(m, now); done || n != nil {

@@ -72,6 +72,8 @@ type worker struct {
 	copies   [][]byte   // for each mirror, once there was something for it
 	rooms    int        // of the first so many mirrors, those that are required have room for theirs
 	touched  []*Backend // that got something in this call
+	numbers  numbers
+	diary    diary
 }
 
 // newRoute returns the route that conf describes, which has nothing to do with another.
@@ -199,13 +201,13 @@ func (r *route) security() *tls.Config { return r.conf.TLS }
 func (r *route) admit(conn net.Conn) {
 	name := r.conf.Name + " " + conn.RemoteAddr().String()
 	peer := name[len(r.conf.Name)+1:] // one string for all who keep it
-	s := &Session{route: r, peer: peer, identity: nameOf(certificateOf(conn)), began: momentOf(time.Now()), w: lightest(r.workers)}
+	s := &Session{route: r, number: sessionsNumbered.Add(1), peer: peer, identity: nameOf(certificateOf(conn)), began: momentOf(time.Now()), w: lightest(r.workers)}
 	if full, ok := r.enter(s, peer); !ok {
 		r.counters.limits[full].Add(1)
 		turnAway(conn, r.say(nil, nil, &protocol.Notice{Class: protocol.Later, Cause: protocol.Busy, RetryAfter: r.conf.RetryAfter}))
 		return
 	}
-	s.state = sessionMachine.step(greeting, admit)
+	s.phase.step(admit)
 	if r.steady {
 		s.homes = make([]*Backend, len(r.pools))
 	}
@@ -255,6 +257,7 @@ func (r *route) close(dst []byte, x *exchange) ([]byte, error) {
 // It is empty if the protocol has no words for it.
 func (r *route) answer(dst []byte, x *exchange, n *protocol.Notice, scratch *protocol.Message) []byte {
 	r.counters.notices[n.Class].Add(1)
+	x.outcome = outcome{n.Class, n.Cause}
 	m := x.request(r.codec, scratch)
 	if x.gather == nil {
 		return r.say(dst, m, n)
@@ -316,7 +319,7 @@ func appendReply(dst []byte, codec protocol.Codec, m *protocol.Message) ([]byte,
 }
 
 func (r *route) snapshot() RouteSnapshot {
-	s := RouteSnapshot{Name: r.conf.Name, Counters: r.counters.snapshot(), TLS: r.shakes.snapshot(r.conf.TLS)}
+	s := RouteSnapshot{Name: r.conf.Name, Protocol: r.codec.Traits().Name, Mode: r.mode.String(), Counters: r.counters.snapshot(), TLS: r.shakes.snapshot(r.conf.TLS)}
 	if a := r.address(); a != nil {
 		s.Listen = a.String()
 	}

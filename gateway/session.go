@@ -12,11 +12,12 @@ import (
 // request, accept, in this order. What it has open lies on its desk, where a Backend
 // leaves the results.
 type Session struct {
-	route *route  // changes in follow, under the lock of vc
-	w     *worker // of its shard
-	vc    *tunnel.VConn
-	peer  string
-	began moment
+	route  *route  // changes in follow, under the lock of vc
+	w      *worker // of its shard
+	vc     *tunnel.VConn
+	peer   string
+	began  moment
+	number uint64 // of all sessions of the process
 
 	identity string // who the client is, by its certificate; empty: nobody knows
 
@@ -34,7 +35,7 @@ type Session struct {
 	open    int32 // requests, when it was last looked
 	lies    int32 // the same with those that were given up or put off, which the backend still has
 	strikes int32 // refusals in a row
-	state   state
+	phase   phase
 	private bool // the last request went to its own connection
 	apart   bool // and nothing may follow that before it is answered
 	off     bool // the client has said that it leaves: what still comes is not looked at
@@ -52,6 +53,7 @@ type Session struct {
 // left untaken and offered again. The zero value holds nothing.
 type held struct {
 	on       bool
+	number   uint64    // of the request; 0: it has none yet
 	counted  bool      // as queued: it is a request
 	verified bool      // the request was judged
 	member   int32     // of the batch: those before it are done with
@@ -80,7 +82,7 @@ func (s *Session) Data(own *tunnel.Owner, p []byte) (taken int) {
 	defer s.guard()
 	s.follow(own)
 	whole, blocked := false, false
-	for taken < len(p) && s.state != closed && s.state != carrying && !s.over {
+	for taken < len(p) && s.phase.is() != closed && s.phase.is() != carrying && !s.over {
 		if s.off {
 			taken = len(p)
 			break
@@ -125,7 +127,7 @@ func (s *Session) Data(own *tunnel.Owner, p []byte) (taken int) {
 	if blocked && own.Leaving() {
 		s.Leaving(own)
 	}
-	if s.state != carrying { // what follows is the tunnel's
+	if s.phase.is() != carrying { // what follows is the tunnel's
 		s.watch(own, whole, blocked, len(p)-taken)
 	}
 	s.wake()
@@ -162,7 +164,7 @@ func (s *Session) watch(own *tunnel.Owner, whole, blocked bool, left int) {
 			s.due = momentOf(own.Now().Add(s.route.timeouts.Body))
 			own.Wake(s.due.time())
 		}
-	case left == 0 || blocked || s.state == closed:
+	case left == 0 || blocked || s.phase.is() == closed:
 		s.due = 0
 	case whole || s.due == 0:
 		s.due = momentOf(own.Now().Add(s.route.timeouts.Frame))
@@ -257,6 +259,7 @@ func (s *Session) judge(m *protocol.Message) *protocol.Notice {
 		return s.failure(err)
 	}
 	if m.Kind == protocol.OneWay {
+		s.look(nil) // for those who watch
 		return nil
 	}
 	same := s.look(m.ID)
@@ -278,6 +281,7 @@ func (s *Session) look(id protocol.ID) (same bool) {
 	hash := hashID(id)
 	h := s.vc.Lock()
 	defer h.Unlock()
+	s.show(h)
 	s.over, s.open, s.lies = s.desk.closed, s.desk.open, s.desk.lies
 	return s.desk.find(h, id, hash)
 }
@@ -410,7 +414,7 @@ func (s *Session) send(own *tunnel.Owner, b *Backend, m *protocol.Message, g *ga
 		r.counters.forwarded.Add(1)
 		return true, nil
 	}
-	if !s.begin(own, m, g, now) {
+	if !s.begin(own, b.link, m, g, now) {
 		room.Release()
 		b.release()
 		return false, nil
@@ -437,13 +441,16 @@ func (s *Session) send(own *tunnel.Owner, b *Backend, m *protocol.Message, g *ga
 
 // begin makes an exchange of m, which is then held, unless it is one already. It is false if the client's queue has no room
 // for the wait notice: then nothing has happened.
-func (s *Session) begin(own *tunnel.Owner, m *protocol.Message, g *gather, now time.Time) bool {
-	if s.held.x != nil {
+func (s *Session) begin(own *tunnel.Owner, to *link, m *protocol.Message, g *gather, now time.Time) bool {
+	if x := s.held.x; x != nil {
+		s.relink(x, to)
 		return true
 	}
 	x := newExchange(s, m, g, now)
+	x.track.link = to
 	if s.held.on {
 		x.fire(queue)
+		x.track.queued = s.held.waited(s.route, now)
 	}
 	x.fire(forward)
 	if !s.enter(x, m) {
@@ -473,7 +480,7 @@ func (s *Session) enter(x *exchange, m *protocol.Message) bool {
 			return false
 		}
 		s.said = true
-		x.fire(wait)
+		x.waits(x.began.time())
 		x.heard = true
 		r.counters.waits.Add(1)
 		r.counters.notices[protocol.Accepted].Add(1)
@@ -501,9 +508,12 @@ func (s *Session) hold(own *tunnel.Owner, until time.Time) {
 	if s.judging {
 		s.route.counters.queued.Add(1)
 	}
+	number := s.named()
 	h := s.vc.Lock()
 	defer h.Unlock()
+	s.show(h)
 	s.desk.waits = true
+	s.desk.shown.queued, s.desk.shown.since = number, momentOf(own.Now())
 }
 
 // unhold is the end of a request: it was passed on or refused. A batch that it is a
@@ -536,6 +546,7 @@ func (s *Session) clearDesk() bool {
 	h := s.vc.Lock()
 	defer h.Unlock()
 	s.desk.waits = false
+	s.desk.shown.queued = 0
 	return s.closeIfDrained(h)
 }
 

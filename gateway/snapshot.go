@@ -64,6 +64,8 @@ type Snapshot struct {
 type RouteSnapshot struct {
 	Name     string            `json:"name"`
 	Listen   string            `json:"listen"`
+	Protocol string            `json:"protocol,omitempty"`
+	Mode     string            `json:"mode,omitempty"` // how results are matched to requests; "" of a relay
 	Clients  int               `json:"clients"`
 	Counters Counters          `json:"counters"`
 	Backends []BackendSnapshot `json:"backends"`

@@ -67,6 +67,9 @@ var BackendTable = fsm.Events{
 	{Name: backendClose, Src: []string{BackendIdle, BackendDialing, BackendSigningOn, BackendReady, BackendCarrying, BackendDraining, BackendBackingOff}, Dst: BackendClosed},
 }
 
+// backendStates are in the order of a life.
+var backendStates = []string{BackendIdle, BackendDialing, BackendSigningOn, BackendReady, BackendCarrying, BackendDraining, BackendBackingOff, BackendClosed}
+
 // The states and events of a request.
 const (
 	ExchangeReceived  = "received"

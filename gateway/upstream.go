@@ -100,6 +100,7 @@ func (u *upstream) keep(ctx context.Context, n int) {
 		u.fire(ctx, m, backendLose)
 		if lasted || b.useful.Load() {
 			u.breaker.succeeded()
+			u.breaker.note(b.cause)
 			u.route().logBackend(u, "backend connection lost", b.cause)
 		} else {
 			u.failed(fmt.Errorf("closed without an answer: %w", b.cause))
@@ -148,6 +149,7 @@ func (u *upstream) await(ctx context.Context, b *Backend) (lasted, ok bool) {
 
 // failed counts a failure, and says so unless it is the like of the last.
 func (u *upstream) failed(err error) {
+	u.breaker.note(err)
 	if n := u.breaker.failed(); n == 1 || n == u.conf.Circuit.Failures || n%100 == 0 {
 		u.route().logBackend(u, "backend cannot be reached", err)
 	}
@@ -223,7 +225,8 @@ type breaker struct {
 	failures int       // in a row
 	until    time.Time // no dial before
 	opened   bool
-	probing  bool // a dial is on its way while the circuit is open
+	probing  bool  // a dial is on its way while the circuit is open
+	last     error // why the last connection was lost, or not made
 }
 
 // pause waits until the next dial may be made. It is false when ctx is done.
@@ -271,6 +274,23 @@ func (b *breaker) try(now time.Time) bool {
 		b.probing = true
 	}
 	return true
+}
+
+// note keeps err for those who ask what is wrong.
+func (b *breaker) note(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.last = err
+}
+
+// why returns what was noted last, "" if nothing was.
+func (b *breaker) why() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.last == nil {
+		return ""
+	}
+	return b.last.Error()
 }
 
 // untried gives it back: the dial was given up, which tells nothing of the backend.

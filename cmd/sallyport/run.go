@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -70,7 +71,7 @@ func runGateway(cmd *cobra.Command, f *config.File, signals <-chan os.Signal, wa
 		return fmt.Errorf("%w\nIs another program using the address? Nothing was started", err)
 	}
 	if f.Admin != "" {
-		a, err := admin.Listen(f.Admin, version().Version, g)
+		a, err := admin.Listen(admin.Options{Listen: f.Admin, Version: version().Version, Config: loaded(f)}, g)
 		if err != nil {
 			return errors.Join(fmt.Errorf("%w\nIs another program using the address? Nothing was started", err), g.Close())
 		}
@@ -123,3 +124,9 @@ func next(signals <-chan os.Signal, served <-chan error, reload func(os.Signal))
 }
 
 func serve(ctx context.Context, g *gateway.Gateway, served chan<- error) { served <- g.Serve(ctx) }
+
+// loaded tells of the configuration that runs.
+func loaded(f *config.File) func() admin.ConfigStatus {
+	s := admin.ConfigStatus{File: f.Name, Loaded: time.Now().UTC().Truncate(time.Millisecond)}
+	return func() admin.ConfigStatus { return s }
+}

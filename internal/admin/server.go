@@ -3,7 +3,6 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -26,20 +25,13 @@ type Server struct {
 	done     chan error
 }
 
-// Gateway is what a Server looks at.
-type Gateway interface {
-	Snapshot() gateway.Snapshot
-	Draining() bool
-}
-
-// Listen opens address, "host:port" of the loopback or "unix:/path", and answers there until Close. Nobody is asked who he is: Check
-// says why another address is not taken.
-func Listen(address, version string, g Gateway) (*Server, error) {
-	if err := Check(address); err != nil {
+// Listen opens o.Listen and answers there until Close. Check says why another address is not taken.
+func Listen(o Options, g Gateway) (*Server, error) {
+	if err := Check(o.Listen); err != nil {
 		return nil, err
 	}
-	network, at := "tcp", address
-	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+	network, at := "tcp", o.Listen
+	if path, ok := strings.CutPrefix(o.Listen, "unix:"); ok {
 		network, at = "unix", path
 		if err := forget(path); err != nil {
 			return nil, err
@@ -53,7 +45,7 @@ func Listen(address, version string, g Gateway) (*Server, error) {
 		return nil, fmt.Errorf("admin: %w", err)
 	}
 	s := &Server{listener: l, done: make(chan error, 1)}
-	s.http = http.Server{Handler: local(network, mux(version, g)), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
+	s.http = http.Server{Handler: local(network, mux(o, g)), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	go func() { s.done <- s.http.Serve(l) }()
 	return s, nil
@@ -131,24 +123,37 @@ func local(network string, next http.Handler) http.Handler {
 	})
 }
 
-func mux(version string, g Gateway) http.Handler {
+func mux(o Options, g Gateway) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &collector{g: g, version: version})
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &collector{g: g, version: o.Version})
 	m := http.NewServeMux()
 	m.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
 	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	m.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { ready(w, g) })
-	m.HandleFunc("GET /v1/snapshot", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		_ = enc.Encode(g.Snapshot()) // whoever asked is gone
-	})
+	(&api{options: o, began: time.Now(), g: g}).register(m)
 	m.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "sallyport %s\n\n/metrics      for Prometheus\n/healthz      the process lives\n/readyz       each route has a backend, and the gateway is not draining\n/v1/snapshot  counters, clients and backends of each route, as JSON\n", version)
+		fmt.Fprintf(w, index, o.Version)
 	})
 	return m
 }
+
+// index is what there is, for a person.
+const index = `sallyport %s
+
+/metrics             for Prometheus
+/healthz             the process lives
+/readyz              each route has a backend, and the gateway is not draining
+
+As JSON (?limit=N and ?route=NAME where there is a list):
+/v1/status           the process and its configuration
+/v1/snapshot         counters, clients and backends of each route
+/v1/sessions         clients
+/v1/backends         backends
+/v1/exchanges        requests that are not over, the oldest first
+/v1/exchanges/ID     what became of one request
+/v1/refusals         the last requests that were refused, and why
+/v1/machines         the states of clients, requests and backend connections
+`
 
 // ready tells of each route whether it can pass anything on.
 func ready(w http.ResponseWriter, g Gateway) {

@@ -22,6 +22,37 @@ type fake struct {
 
 func (f *fake) Snapshot() gateway.Snapshot { return f.s }
 func (f *fake) Draining() bool             { return f.draining }
+func (f *fake) Panics() uint64             { return f.s.Panics }
+func (f *fake) States(string) gateway.States {
+	return gateway.States{Session: map[string]int{"serving": 3}}
+}
+func (f *fake) Latency(string) gateway.Latency { return gateway.Latency{Count: 4, P50: 1.5} }
+func (f *fake) Backends() []gateway.BackendView {
+	return []gateway.BackendView{{Route: "wards", Name: "b", Admin: "enabled"}}
+}
+
+func (f *fake) Routes() (names []string) {
+	for _, r := range f.s.Routes {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+func (f *fake) Sessions(_ string, limit int) ([]gateway.SessionView, bool) {
+	return make([]gateway.SessionView, min(3, limit)), limit < 3
+}
+
+func (f *fake) Exchanges(string, int) ([]gateway.ExchangeView, bool) {
+	return []gateway.ExchangeView{{ID: 7, State: "queued"}}, false
+}
+
+func (f *fake) Exchange(id uint64) (gateway.ExchangeLife, bool) {
+	return gateway.ExchangeLife{ID: id, State: "answered"}, id == 7
+}
+
+func (f *fake) Refusals(string, int) ([]gateway.RefusalView, bool) {
+	return []gateway.RefusalView{{ID: 8, Class: "fix"}}, false
+}
 
 func route(name string, ready int) gateway.RouteSnapshot {
 	return gateway.RouteSnapshot{Name: name, Clients: 3, Counters: gateway.Counters{Received: 7, Forwarded: 5, InFlight: 2, Notices: map[string]uint64{"later": 4}, Limits: map[string]uint64{"queue_time": 9}},
@@ -31,7 +62,7 @@ func route(name string, ready int) gateway.RouteSnapshot {
 
 func listen(t *testing.T, address string, g Gateway) *Server {
 	t.Helper()
-	s, err := Listen(address, "1.2.3", g)
+	s, err := Listen(Options{Listen: address, Version: "1.2.3"}, g)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +158,7 @@ func TestFaultF07OnlyThisMachineMayAsk(t *testing.T) {
 			t.Errorf("%s: got %v", address, err)
 		}
 	}
-	if _, err := Listen("0.0.0.0:0", "", &fake{}); err == nil {
+	if _, err := Listen(Options{Listen: "0.0.0.0:0"}, &fake{}); err == nil {
 		t.Error("it listens at every address")
 	}
 }
@@ -141,7 +172,7 @@ func TestASocket(t *testing.T) {
 	if status, _, _ := get(t, first, "whatever", "/healthz"); status != 200 {
 		t.Errorf("got %d", status)
 	}
-	if _, err := Listen("unix:"+path, "", &fake{}); err == nil || !strings.Contains(err.Error(), "another process") {
+	if _, err := Listen(Options{Listen: "unix:" + path}, &fake{}); err == nil || !strings.Contains(err.Error(), "another process") {
 		t.Errorf("the socket is taken away from its owner: %v", err)
 	}
 	left := filepath.Join(t.TempDir(), "left") // by a process that was killed
@@ -156,7 +187,7 @@ func TestASocket(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Listen("unix:"+file, "", &fake{}); err == nil || !strings.Contains(err.Error(), "no socket") {
+	if _, err := Listen(Options{Listen: "unix:" + file}, &fake{}); err == nil || !strings.Contains(err.Error(), "no socket") {
 		t.Errorf("a file is taken for a socket: %v", err)
 	}
 }
