@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/sallyport/sallyport/gateway"
+	"github.com/sallyport/sallyport/internal/admin"
 	"github.com/sallyport/sallyport/internal/certs"
 	"github.com/sallyport/sallyport/internal/config"
 )
@@ -24,7 +25,14 @@ type reloader struct {
 
 	mu sync.Mutex // over one reload
 	f  *config.File
+	is admin.ConfigStatus
 }
+
+func newReloader(g *gateway.Gateway, log *logrus.Entry, f *config.File) *reloader {
+	return &reloader{g: g, log: log, env: os.LookupEnv, f: f, is: admin.ConfigStatus{File: f.Name, Loaded: millisecond(time.Now())}}
+}
+
+func millisecond(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
 // reload reads the configuration again and takes it over. On an error, which says where in which file, nothing has changed.
 func (r *reloader) reload(why string) (gateway.Change, error) {
@@ -32,9 +40,13 @@ func (r *reloader) reload(why string) (gateway.Change, error) {
 	defer r.mu.Unlock()
 	change, err := r.takeOver()
 	if err != nil {
+		r.is.Failed++
+		r.is.LastError = err.Error()
 		r.refused(why, err)
 		return change, err
 	}
+	r.is.Reloads++
+	r.is.Loaded, r.is.LastError = millisecond(time.Now()), ""
 	e := r.log.WithField("why", why)
 	for name, list := range map[string][]string{"kept": change.Kept, "changed": change.Changed, "renewed": change.Renewed, "added": change.Added, "removed": change.Removed} {
 		if len(list) > 0 {
@@ -119,6 +131,16 @@ func (r *reloader) watch(ctx context.Context) {
 		last = now
 	}
 }
+
+// config tells of the configuration that runs.
+func (r *reloader) config() admin.ConfigStatus {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.is
+}
+
+// asked reloads for who asks through the admin listener.
+func (r *reloader) asked() (gateway.Change, error) { return r.reload("asked through the admin listener") }
 
 // signalled reloads for a signal.
 func (r *reloader) signalled(sig os.Signal) { _, _ = r.reload(fmt.Sprint("signal ", sig)) }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -70,8 +69,9 @@ func runGateway(cmd *cobra.Command, f *config.File, signals <-chan os.Signal, wa
 	if err != nil {
 		return fmt.Errorf("%w\nIs another program using the address? Nothing was started", err)
 	}
+	r := newReloader(g, log, f)
 	if f.Admin != "" {
-		a, err := admin.Listen(admin.Options{Listen: f.Admin, Version: version().Version, Config: loaded(f)}, g)
+		a, err := admin.Listen(admin.Options{Listen: f.Admin, Version: version().Version, Config: r.config, Reload: r.asked}, g)
 		if err != nil {
 			return errors.Join(fmt.Errorf("%w\nIs another program using the address? Nothing was started", err), g.Close())
 		}
@@ -88,7 +88,6 @@ func runGateway(cmd *cobra.Command, f *config.File, signals <-chan os.Signal, wa
 	served := make(chan error, 1)
 	go giveBack(ctx)
 	go serve(ctx, g, served)
-	r := &reloader{g: g, log: log, env: os.LookupEnv, f: f}
 	if watch {
 		go r.watch(ctx)
 	}
@@ -124,9 +123,3 @@ func next(signals <-chan os.Signal, served <-chan error, reload func(os.Signal))
 }
 
 func serve(ctx context.Context, g *gateway.Gateway, served chan<- error) { served <- g.Serve(ctx) }
-
-// loaded tells of the configuration that runs.
-func loaded(f *config.File) func() admin.ConfigStatus {
-	s := admin.ConfigStatus{File: f.Name, Loaded: time.Now().UTC().Truncate(time.Millisecond)}
-	return func() admin.ConfigStatus { return s }
-}

@@ -10,6 +10,8 @@ type Options struct {
 	Version string
 	// Config tells of the configuration; nil: nothing is known of it.
 	Config func() ConfigStatus
+	// Reload has the configuration read again and taken over, or says why it was not; nil: it cannot be.
+	Reload func() (gateway.Change, error)
 }
 
 // Gateway is what a Server looks at.
