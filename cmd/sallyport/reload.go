@@ -140,7 +140,9 @@ func (r *reloader) config() admin.ConfigStatus {
 }
 
 // asked reloads for who asks through the admin listener.
-func (r *reloader) asked() (gateway.Change, error) { return r.reload("asked through the admin listener") }
+func (r *reloader) asked() (gateway.Change, error) {
+	return r.reload("asked through the admin listener")
+}
 
 // signalled reloads for a signal.
 func (r *reloader) signalled(sig os.Signal) { _, _ = r.reload(fmt.Sprint("signal ", sig)) }
