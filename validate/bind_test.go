@@ -31,7 +31,7 @@ func TestBind(t *testing.T) {
 			continue
 		}
 		if fail, ok := errors.AsType[*Failure](err); ok {
-			if fail.Class != protocol.Denied || fail.Cause != protocol.Forbidden || fail.Reasons[0].Path != "/terminal" || strings.Contains(err.Error(), "T1") {
+			if fail.Class() != protocol.Denied || fail.Cause() != protocol.Forbidden || fail.Reasons()[0].Path != "/terminal" || strings.Contains(err.Error(), "T1") {
 				t.Errorf("%q, %s: got %+v", c.identity, c.body, fail)
 			}
 		}
