@@ -86,6 +86,8 @@ type front interface {
 	admit(net.Conn)
 	snapshot() RouteSnapshot
 	backends() []BackendView
+	assign(backend string, d Duty) bool
+	duties() map[string]Duty
 }
 
 // add makes the route that conf describes.
