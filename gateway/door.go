@@ -16,6 +16,7 @@ type door struct {
 
 	gate     atomic.Pointer[gate] // that leads here; nil: none yet
 	draining atomic.Bool          // set under mu
+	paused   atomic.Bool          // an operator has clients hear Later
 	shakes   shakeCounters
 
 	mu      sync.Mutex
@@ -40,6 +41,8 @@ type guest interface {
 	drain()
 	// abort has it end now.
 	abort(cause error)
+	// nudge has it look again whether it may go on with what it waits for.
+	nudge()
 	// id is its number among all clients of the process.
 	id() uint64
 	// view returns what others may see of it, but for its route. It locks it.

@@ -51,6 +51,7 @@ func TestWhoHasNoConnectionYetIsDrainedAndAbortedWhenItHas(t *testing.T) {
 	<-d.empty
 }
 
+func (v *visitor) nudge()                     {}
 func (v *visitor) id() uint64                 { return 0 }
 func (v *visitor) view(time.Time) SessionView { return SessionView{} }
 func (v *visitor) census(*States)             {}

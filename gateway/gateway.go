@@ -87,6 +87,8 @@ type front interface {
 	admit(conn net.Conn, peer string)
 	snapshot() RouteSnapshot
 	backends() []BackendView
+	assign(backend string, d Duty) bool
+	duties() map[string]Duty
 }
 
 // add makes the route that conf describes.

@@ -52,11 +52,12 @@ type place struct {
 	sole    *Session // for whom it is being emptied
 	shunned bool     // it brings a great result: nobody is to wait behind that
 	leaving bool     // it ends when nobody has a place on it
+	barred  bool     // an operator has said that nobody is to come to it
 	gone    bool
 }
 
 func (p *place) open(limit int) bool {
-	return p.taken < limit && !p.alone && p.sole == nil && !p.shunned && !p.leaving
+	return p.taken < limit && !p.alone && p.sole == nil && !p.shunned && !p.leaving && !p.barred
 }
 
 // acquire takes a place on a connection for s, or all of one. If there is none s waits,
@@ -71,10 +72,10 @@ func (p *pool) acquire(s *Session, alone bool, home *Backend) (b *Backend, down 
 			return b, false
 		}
 	}
-	if home != nil && home.gone {
+	if home != nil && (home.gone || home.barred && home.taken == 0) {
 		home = nil
 	}
-	if len(p.ready) == 0 && p.up == 0 {
+	if p.deserted() {
 		reenable(p.unseat(s))
 		return nil, true
 	}
@@ -171,6 +172,9 @@ func (p *pool) release(b *Backend) {
 		return
 	}
 	woken := p.fill(b, nil)
+	if b.barred && b.taken == 0 {
+		woken = append(woken, p.evict(b)...)
+	}
 	p.mu.Unlock()
 	reenable(woken)
 }
@@ -209,7 +213,7 @@ func (p *pool) empty(woken []*Session) []*Session {
 	for p.soles.first != nil && p.apart < max(1, len(p.ready)-1) {
 		var best *Backend
 		for _, b := range p.ready {
-			if !b.alone && b.sole == nil && !b.shunned && !b.leaving && (best == nil || b.taken < best.taken) {
+			if !b.alone && b.sole == nil && !b.shunned && !b.leaving && !b.barred && (best == nil || b.taken < best.taken) {
 				best = b
 			}
 		}
@@ -287,6 +291,7 @@ func (p *pool) add(b *Backend) {
 		return
 	}
 	p.ready = append(p.ready, b)
+	b.barred = b.up.barred
 	woken := p.fill(b, nil)
 	p.mu.Unlock()
 	reenable(woken)
@@ -339,7 +344,7 @@ func (p *pool) enroll(u *upstream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ups = append(slices.Clip(p.ups), u)
-	p.up++
+	p.count()
 }
 
 // dismiss counts u out: nobody waits for it any more. Its connections stay until they are removed.
@@ -351,9 +356,7 @@ func (p *pool) dismiss(u *upstream) {
 		return
 	}
 	p.ups = slices.Delete(slices.Clone(p.ups), i, i+1)
-	if !u.tenure.open {
-		p.up--
-	}
+	p.count()
 	down := p.giveUp()
 	p.mu.Unlock()
 	reenable(down)
@@ -395,14 +398,8 @@ func (p *pool) vacant(b *Backend) bool {
 // circuit says that the circuit of u was opened or closed.
 func (p *pool) circuit(u *upstream, open bool) {
 	p.mu.Lock()
-	if was := u.tenure.open; was != open && slices.Contains(p.ups, u) {
-		if open {
-			p.up--
-		} else {
-			p.up++
-		}
-	}
 	u.tenure.open = open
+	p.count()
 	down := p.giveUp()
 	p.mu.Unlock()
 	reenable(down)
@@ -410,7 +407,7 @@ func (p *pool) circuit(u *upstream, open bool) {
 
 // giveUp empties the queues if there is no backend to wait for, and returns who was in it.
 func (p *pool) giveUp() (down []*Session) {
-	if p.up > 0 || len(p.ready) > 0 {
+	if !p.deserted() {
 		return nil
 	}
 	for _, q := range [...]*waiters{&p.queue, &p.soles} {

@@ -59,6 +59,7 @@ type relayUpstream struct {
 	dials   atomic.Uint64
 	open    atomic.Int64
 	lost    atomic.Uint64 // relays that its side has broken off
+	duty    atomic.Uint32 // a Duty
 }
 
 // newRelay returns the relay that conf describes, with the clients and the books of old, if that is not nil.
@@ -132,6 +133,9 @@ func (r *relay) enters(c *relayed) *refusal {
 	case !r.allows(source):
 		return r.sum.refuse(&refusal{reason: refusedAddress, err: errNotAllowed})
 	}
+	if r.paused.Load() {
+		return r.sum.refuse(&refusal{reason: refusedPaused, say: r.later(nil, protocol.Paused), err: errPaused})
+	}
 	full, ok := r.enter(c, peer)
 	switch {
 	case ok:
@@ -184,6 +188,7 @@ var (
 	errNotAllowed = errors.New("relay.allow does not name this client's address")
 	errNoProxy    = errors.New("relay.proxy_from does not name this address, and nobody else may come")
 	errNoBackend  = errors.New("no backend can be reached")
+	errPaused     = errors.New("an operator has paused the route")
 )
 
 // dial connects to a backend: the next in turn, or if it cannot be reached the one after it. One whose circuit is open is
@@ -193,7 +198,7 @@ func (r *relay) dial(ctx context.Context) (*relayUpstream, net.Conn, error) {
 	err := errNoBackend
 	for i := range r.upstreams {
 		u := r.upstreams[(first+i)%len(r.upstreams)]
-		if !u.breaker.try(time.Now()) {
+		if Duty(u.duty.Load()) != Enabled || !u.breaker.try(time.Now()) {
 			continue
 		}
 		u.dials.Add(1)

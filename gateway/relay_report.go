@@ -37,12 +37,13 @@ const (
 	refusedPerPeer                          // there are too many from its address
 	refusedBackend                          // no backend can be reached
 	refusedDraining                         // the gateway is shut down
+	refusedPaused                           // an operator has paused the route
 	refusedBug                              // a handler has panicked
 	numRefusals
 )
 
 var refusalNames = [numRefusals]string{"address", "proxy_header", "server_name", "frame", "rules", "slow", "connections",
-	"connections_per_peer", "backend", "draining", "bug"}
+	"connections_per_peer", "backend", "draining", "paused", "bug"}
 
 // relayEnd is what has ended a client that was not refused.
 type relayEnd uint8
@@ -56,10 +57,11 @@ const (
 	endedMirror                   // a mirror that is required has failed
 	endedLinger                   // one side had ended, and the other went on for longer than relay.linger
 	endedShutdown                 // the gateway
+	endedOperator                 // somebody who runs it
 	numRelayEnds
 )
 
-var relayEndNames = [numRelayEnds]string{"done", "early", "client", "backend", "idle", "mirror", "linger", "shutdown"}
+var relayEndNames = [numRelayEnds]string{"done", "early", "client", "backend", "idle", "mirror", "linger", "shutdown", "operator"}
 
 // relaySums is what is behind RelayCounters, but for the clients that are in. Guarded by the relay's mu.
 type relaySums struct {
@@ -86,7 +88,7 @@ func (s *relaySums) add(way *tunnel.TwoWay) {
 }
 
 func (r *relay) snapshot() RouteSnapshot {
-	s := RouteSnapshot{Name: r.conf.Name, Clients: r.clients(), Relay: r.counts(), Handshakes: r.shakes.snapshot(r.preface())}
+	s := RouteSnapshot{Name: r.conf.Name, Paused: r.paused.Load(), Clients: r.clients(), Relay: r.counts(), Handshakes: r.shakes.snapshot(r.preface())}
 	if a := r.address(); a != nil {
 		s.Listen = a.String()
 	}

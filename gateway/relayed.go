@@ -283,6 +283,8 @@ func endOf(way *tunnel.TwoWay, err error) relayEnd {
 		return endedDone
 	case errors.Is(err, errMirror):
 		return endedMirror
+	case errors.Is(err, ErrKicked), errors.Is(err, errDisabled):
+		return endedOperator
 	case errors.Is(err, tunnel.ErrIdle):
 		return endedIdle
 	case errors.Is(err, tunnel.ErrLinger):
@@ -316,7 +318,11 @@ func (c *relayed) abort(cause error) {
 		way.Stop(cause)
 		return
 	}
-	c.leave(endedShutdown, cause)
+	how := endedShutdown
+	if errors.Is(cause, ErrKicked) {
+		how = endedOperator
+	}
+	c.leave(how, cause)
 	abortConn(vc, cause)
 }
 

@@ -161,7 +161,9 @@ func (s *succession) route(conf Route, old front) front {
 			return old
 		default:
 			s.change.Changed = append(s.change.Changed, conf.Name)
-			return newRelay(conf, s.g.shards, s.g.log, old)
+			r := newRelay(conf, s.g.shards, s.g.log, old)
+			remain(r, old)
+			return r
 		}
 	case *route:
 		switch {
@@ -184,7 +186,11 @@ func (s *succession) route(conf Route, old front) front {
 		s.end(old)
 	}
 	if conf.Kind == Relay {
-		return newRelay(conf, s.g.shards, s.g.log, nil)
+		r := newRelay(conf, s.g.shards, s.g.log, nil)
+		if old != nil {
+			remain(r, old)
+		}
+		return r
 	}
 	r := newRoute(conf, s.g.shards, s.g.log)
 	if old, ok := old.(*route); ok {
@@ -192,6 +198,9 @@ func (s *succession) route(conf Route, old front) front {
 		r.begin()
 	}
 	s.berth(r.upstreams)
+	if old != nil {
+		remain(r, old)
+	}
 	return r
 }
 

@@ -162,7 +162,7 @@ func (r *route) backends() []BackendView {
 	var list []BackendView
 	for _, u := range r.upstreams {
 		s := u.snapshot()
-		list = append(list, BackendView{Route: r.name, Name: s.Name, Address: u.conf.Address, Circuit: s.Circuit, Admin: "enabled", Links: s.Links,
+		list = append(list, BackendView{Route: r.name, Name: s.Name, Address: u.conf.Address, Circuit: s.Circuit, Admin: u.duty.get().String(), Links: s.Links,
 			Tx: s.Tx, Rx: s.Rx, Pending: s.Pending, Expired: s.Expired, Lost: s.Lost, Dials: s.Dials, LastError: u.breaker.why()})
 	}
 	return list
@@ -197,7 +197,7 @@ func (r *relay) backends() []BackendView {
 	s := r.snapshot()
 	for i, u := range r.upstreams {
 		b := &s.Backends[i]
-		list = append(list, BackendView{Route: r.name, Name: b.Name, Address: u.conf.Address, Circuit: b.Circuit, Admin: "enabled", Links: b.Links,
+		list = append(list, BackendView{Route: r.name, Name: b.Name, Address: u.conf.Address, Circuit: b.Circuit, Admin: Duty(u.duty.Load()).String(), Links: b.Links,
 			Lost: b.Lost, Dials: b.Dials, LastError: u.breaker.why()})
 	}
 	return list

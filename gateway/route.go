@@ -318,7 +318,7 @@ func appendReply(dst []byte, codec protocol.Codec, m *protocol.Message) ([]byte,
 }
 
 func (r *route) snapshot() RouteSnapshot {
-	s := RouteSnapshot{Name: r.conf.Name, Protocol: r.codec.Traits().Name, Mode: r.mode.String(), Counters: r.counters.snapshot(), Handshakes: r.shakes.snapshot(r.preface())}
+	s := RouteSnapshot{Name: r.conf.Name, Paused: r.paused.Load(), Protocol: r.codec.Traits().Name, Mode: r.mode.String(), Counters: r.counters.snapshot(), Handshakes: r.shakes.snapshot(r.preface())}
 	if a := r.address(); a != nil {
 		s.Listen = a.String()
 	}

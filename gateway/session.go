@@ -252,6 +252,9 @@ func (s *Session) judge(m *protocol.Message) *protocol.Notice {
 	if r.draining.Load() {
 		return s.notice(protocol.Later, protocol.Draining)
 	}
+	if r.paused.Load() {
+		return s.notice(protocol.Later, protocol.Paused)
+	}
 	if n := s.police(m); n != nil {
 		return n
 	}
@@ -396,6 +399,8 @@ func (s *Session) overdue(now time.Time) *protocol.Notice {
 	case !s.held.on:
 	case s.route.draining.Load():
 		return s.notice(protocol.Later, protocol.Draining)
+	case s.route.paused.Load():
+		return s.notice(protocol.Later, protocol.Paused)
 	case s.held.until != 0 && momentOf(now) >= s.held.until:
 		s.route.counters.limits[limitQueueTime].Add(1)
 		return s.notice(protocol.Later, protocol.QueueTimeout)

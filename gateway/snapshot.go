@@ -66,6 +66,7 @@ type RouteSnapshot struct {
 	Listen   string            `json:"listen"`
 	Protocol string            `json:"protocol,omitempty"`
 	Mode     string            `json:"mode,omitempty"` // how results are matched to requests; "" of a relay
+	Paused   bool              `json:"paused"`
 	Clients  int               `json:"clients"`
 	Counters Counters          `json:"counters"`
 	Backends []BackendSnapshot `json:"backends"`

@@ -51,11 +51,12 @@ const (
 	backendCarried = "carried"
 	backendDrain   = "drain"
 	backendLose    = "lose"
+	backendRest    = "rest"
 	backendClose   = "close"
 )
 
 // BackendTable is the machine of a backend connection, over all its generations: it is
-// dialled again after each loss. A protocol without sign-on passes signing-on at once.
+// dialled again after each loss, and rests while an operator has its backend disabled. A protocol without sign-on passes signing-on at once.
 var BackendTable = fsm.Events{
 	{Name: backendDial, Src: []string{BackendIdle, BackendBackingOff}, Dst: BackendDialing},
 	{Name: backendConnect, Src: []string{BackendDialing}, Dst: BackendSigningOn},
@@ -64,6 +65,7 @@ var BackendTable = fsm.Events{
 	{Name: backendCarried, Src: []string{BackendCarrying}, Dst: BackendReady},
 	{Name: backendLose, Src: []string{BackendDialing, BackendSigningOn, BackendReady, BackendCarrying}, Dst: BackendBackingOff},
 	{Name: backendDrain, Src: []string{BackendReady, BackendCarrying}, Dst: BackendDraining},
+	{Name: backendRest, Src: []string{BackendDraining}, Dst: BackendIdle},
 	{Name: backendClose, Src: []string{BackendIdle, BackendDialing, BackendSigningOn, BackendReady, BackendCarrying, BackendDraining, BackendBackingOff}, Dst: BackendClosed},
 }
 

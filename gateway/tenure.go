@@ -93,6 +93,7 @@ func (u *upstream) inherit(was *upstream) {
 		u.reversals = was.reversals
 		u.reversals.of.Store(u)
 	}
+	u.put(was.duty.get())
 }
 
 // end waits until u, which was retired, has nothing open any more, or for d at most, and ends it.

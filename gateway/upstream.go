@@ -31,6 +31,8 @@ type upstream struct {
 	owns       owns
 	apart      apart
 	tenure     tenure
+	duty       duty
+	barred     bool // its duty is not Enabled; guarded by the pool's lock
 
 	reversals *reversals // nil: nothing is taken back
 	citations *citations // nil: no request names another, or by numbers that the backend knows
@@ -56,6 +58,7 @@ func newUpstream(r *route, p *pool, conf BackendConfig) *upstream {
 		u.links = append(u.links, newMachine(BackendIdle, BackendTable))
 	}
 	u.tenure = newTenure(conf.Connections)
+	u.duty.begin()
 	p.enroll(u)
 	return u
 }
@@ -73,8 +76,12 @@ func (u *upstream) keep(ctx context.Context, n int) {
 		return
 	}
 	for {
-		if !u.breaker.pause(ctx) {
+		if !u.duty.wait(ctx) || !u.breaker.pause(ctx) {
 			return
+		}
+		if u.duty.get() == Disabled {
+			u.breaker.untried()
+			continue
 		}
 		life := u.tenure.life // a dial that the backend may have taken is not given up: then it would have one more than we know of
 		b, err := u.connect(life, m, func() (*Backend, error) { return u.dial(life, n) })
@@ -88,8 +95,12 @@ func (u *upstream) keep(ctx context.Context, n int) {
 		}
 		u.route().logBackend(u, "backend connected", nil)
 		u.pool.add(b)
-		lasted, ok := u.await(ctx, b)
-		if !ok {
+		lasted, end := u.await(ctx, b)
+		switch end {
+		case awaitRest:
+			u.rest(ctx, m, b)
+			continue
+		case awaitDone:
 			u.fire(ctx, m, backendDrain)
 			u.vacate(b)
 			b.lose(errDrained)
@@ -125,9 +136,18 @@ func (u *upstream) connect(ctx context.Context, m *machine, dial func() (*Backen
 	return b, nil
 }
 
-// await waits until b has ended, and is false if ctx was done first. A connection that
-// lasts is a success while it stands: others may be dialled beside it.
-func (u *upstream) await(ctx context.Context, b *Backend) (lasted, ok bool) {
+// awaited is why await has returned.
+type awaited uint8
+
+const (
+	awaitLost awaited = iota // the connection has ended
+	awaitDone                // it is not wanted any more
+	awaitRest                // nor is any other, for a time
+)
+
+// await waits until b has ended, or is to end. A connection that lasts is a success while it stands: others may be dialled
+// beside it.
+func (u *upstream) await(ctx context.Context, b *Backend) (lasted bool, end awaited) {
 	t := time.NewTimer(u.conf.Circuit.Rest)
 	defer t.Stop()
 	p := newPulse(b)
@@ -135,9 +155,11 @@ func (u *upstream) await(ctx context.Context, b *Backend) (lasted, ok bool) {
 	for {
 		select {
 		case <-b.ended:
-			return lasted, true
+			return lasted, awaitLost
 		case <-ctx.Done():
-			return lasted, false
+			return lasted, awaitDone
+		case <-u.duty.ended():
+			return lasted, awaitRest
 		case <-t.C:
 			lasted = true
 			u.breaker.succeeded()

@@ -77,6 +77,8 @@ const (
 	BackendDown
 	// Draining: the gateway shuts down. Later.
 	Draining
+	// Paused: an operator has paused the route. Later.
+	Paused
 	// AnswerTimeout: forwarded, and not answered in time. Failed.
 	AnswerTimeout
 	// BackendLost: the connection ended before the answer came. Failed.
@@ -88,7 +90,7 @@ const (
 )
 
 var causeNames = [...]string{"none", "bad-syntax", "bad-shape", "bad-name", "bad-content", "too-large", "forbidden", "still-open", "answered-before",
-	"busy", "queue-timeout", "backend-down", "draining", "answer-timeout", "backend-lost", "bad-answer", "in-process"}
+	"busy", "queue-timeout", "backend-down", "draining", "paused", "answer-timeout", "backend-lost", "bad-answer", "in-process"}
 
 // String returns the cause's name in a log or a metric.
 func (c Cause) String() string {
@@ -119,6 +121,7 @@ var causeTexts = [...]string{
 	QueueTimeout:   "the backend had no room in time, send it again later",
 	BackendDown:    "the backend is not available, send it again later",
 	Draining:       "the service is shutting down, send it again later",
+	Paused:         "the service is paused, send it again later",
 	AnswerTimeout:  "the backend did not answer in time",
 	BackendLost:    "the connection to the backend was lost",
 	BadAnswer:      "the backend's answer could not be used",

@@ -70,8 +70,11 @@ func runGateway(cmd *cobra.Command, f *config.File, signals <-chan os.Signal, wa
 		return fmt.Errorf("%w\nIs another program using the address? Nothing was started", err)
 	}
 	r := newReloader(g, log, f)
-	if f.Admin != "" {
-		a, err := admin.Listen(admin.Options{Listen: f.Admin, Version: version().Version, Config: r.config, Reload: r.asked}, g)
+	level := &logLevel{logger: logger}
+	defer level.restore()
+	if f.Admin.Listen != "" {
+		a, err := admin.Listen(admin.Options{Listen: f.Admin.Listen, Version: version().Version, Token: f.Admin.Token, ReadToken: f.Admin.ReadToken,
+			OpenMetrics: f.Admin.OpenMetrics, Pprof: f.Admin.Pprof, Config: r.config, Reload: r.asked, Level: level.set, Audit: audit(logger)}, g)
 		if err != nil {
 			return errors.Join(fmt.Errorf("%w\nIs another program using the address? Nothing was started", err), g.Close())
 		}

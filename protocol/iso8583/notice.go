@@ -31,14 +31,14 @@ var editions = map[byte]standard{
 	'0': {
 		class: [protocol.NumClasses]string{protocol.Fix: "30", protocol.Later: "91", protocol.Denied: "58", protocol.Duplicate: "94",
 			protocol.Failed: "96", protocol.Accepted: "09"},
-		cause: map[protocol.Cause]string{protocol.BadName: "12", protocol.Busy: "96", protocol.Draining: "96", protocol.AnswerTimeout: "68",
+		cause: map[protocol.Cause]string{protocol.BadName: "12", protocol.Busy: "96", protocol.Draining: "96", protocol.Paused: "96", protocol.AnswerTimeout: "68",
 			protocol.BackendLost: "91"},
 		approved: "00", refused: "40",
 	},
 	'1': {
 		class: [protocol.NumClasses]string{protocol.Fix: "904", protocol.Later: "907", protocol.Denied: "120", protocol.Duplicate: "913",
 			protocol.Failed: "909", protocol.Accepted: "923"},
-		cause: map[protocol.Cause]string{protocol.BadName: "902", protocol.Busy: "909", protocol.Draining: "909", protocol.AnswerTimeout: "911",
+		cause: map[protocol.Cause]string{protocol.BadName: "902", protocol.Busy: "909", protocol.Draining: "909", protocol.Paused: "909", protocol.AnswerTimeout: "911",
 			protocol.BackendLost: "907"},
 		approved: "800", refused: "115",
 	},

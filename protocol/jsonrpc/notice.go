@@ -32,6 +32,7 @@ var causeCodes = [numCauses]int{
 	protocol.Busy:        codeLimit,
 	protocol.BackendDown: codeNoBack,
 	protocol.Draining:    codeNoBack,
+	protocol.Paused:      codeNoBack,
 	protocol.BadAnswer:   codeInternal,
 }
 

@@ -14,7 +14,7 @@ const hostileText = "a \"b\" \\ \r\n {\"c\":1}\x00\x0b\x1c\r\x03 \xff\xed\xa0\x8
 // causes has for each class the causes that go with it.
 var causes = [protocol.NumClasses][]protocol.Cause{
 	protocol.Fix:       {protocol.NoCause, protocol.BadSyntax, protocol.BadShape, protocol.BadName, protocol.BadContent, protocol.TooLarge},
-	protocol.Later:     {protocol.NoCause, protocol.Busy, protocol.QueueTimeout, protocol.BackendDown, protocol.Draining},
+	protocol.Later:     {protocol.NoCause, protocol.Busy, protocol.QueueTimeout, protocol.BackendDown, protocol.Draining, protocol.Paused},
 	protocol.Denied:    {protocol.NoCause, protocol.Forbidden},
 	protocol.Duplicate: {protocol.NoCause, protocol.StillOpen, protocol.AnsweredBefore},
 	protocol.Failed:    {protocol.NoCause, protocol.AnswerTimeout, protocol.BackendLost, protocol.BadAnswer},
