@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/metrics"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/gateway"
@@ -15,10 +16,17 @@ import (
 
 // api answers under /v1/: what the gateway is doing now, as JSON.
 type api struct {
-	options Options
+	options *Options
 	began   time.Time
 	g       Gateway
+
+	mu    sync.Mutex // over the making of a snapshot: whoever else wants one meanwhile gets the same
+	taken time.Time
+	last  any
 }
+
+// fresh is how old a snapshot may be that somebody gets: it asks every client, so that many who watch cost no more than one.
+const fresh = 200 * time.Millisecond
 
 // fallback and most are how many entries of a list are told.
 const (
@@ -157,12 +165,18 @@ func (a *api) status() Status {
 }
 
 func (a *api) snapshot() any {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.last != nil && time.Since(a.taken) < fresh {
+		return a.last
+	}
 	s := a.g.Snapshot()
 	routes := make([]RouteView, 0, len(s.Routes))
 	for _, r := range s.Routes {
 		routes = append(routes, RouteView{r, a.g.States(r.Name), a.g.Latency(r.Name)})
 	}
-	return map[string]any{"routes": routes, "panics": s.Panics}
+	a.last, a.taken = map[string]any{"routes": routes, "panics": s.Panics}, time.Now()
+	return a.last
 }
 
 // instant is t to the millisecond.

@@ -18,7 +18,7 @@ import (
 	"github.com/sallyport/sallyport/gateway"
 )
 
-// Server answers over HTTP what a Gateway tells of itself. It changes nothing, and shows nothing that came from the wire.
+// Server answers over HTTP what a Gateway tells of itself, and changes it for those who may. It shows nothing that came from the wire.
 type Server struct {
 	listener net.Listener
 	http     http.Server
@@ -45,9 +45,10 @@ func Listen(o Options, g Gateway) (*Server, error) {
 		return nil, fmt.Errorf("admin: %w", err)
 	}
 	s := &Server{listener: l, done: make(chan error, 1)}
-	s.http = http.Server{Handler: local(network, mux(o, g)), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
+	guard := &guard{options: &o, unix: network == "unix", audit: auditor{to: o.Audit}}
+	s.http = http.Server{Handler: guard.over(busy(mux(&o, g))), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
-	go func() { s.done <- s.http.Serve(l) }()
+	go func() { s.done <- s.http.Serve(&narrow{Listener: l, room: make(chan struct{}, mostConnections)}) }()
 	return s, nil
 }
 
@@ -69,7 +70,7 @@ func forget(path string) error {
 	return os.Remove(path)
 }
 
-// Check says what is wrong with an address: only this machine may ask, as nobody is asked who he is.
+// Check says what is wrong with an address: only this machine may ask, as nothing is encrypted.
 func Check(address string) error {
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		if path == "" {
@@ -82,7 +83,7 @@ func Check(address string) error {
 		return errors.New("want host:port, or unix:/path")
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return errors.New("want an address of this machine alone (127.0.0.1:9901, [::1]:9901 or unix:/path), as nobody is asked who he is")
+		return errors.New("want an address of this machine alone (127.0.0.1:9901, [::1]:9901 or unix:/path), as what is said here is not encrypted")
 	}
 	return nil
 }
@@ -103,34 +104,19 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// local lets pass what asks for this machine by its own name: a page of another site that has its name point here (DNS rebinding)
-// asks for that.
-func local(network string, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if h, _, err := net.SplitHostPort(host); err == nil {
-			host = h
-		}
-		ip := net.ParseIP(strings.Trim(host, "[]"))
-		if network == "tcp" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			http.Error(w, "ask for localhost or 127.0.0.1", http.StatusForbidden)
-			return
-		}
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Content-Security-Policy", "default-src 'none'")
-		w.Header().Set("Cache-Control", "no-store")
-		next.ServeHTTP(w, r)
-	})
-}
-
-func mux(o Options, g Gateway) http.Handler {
+func mux(o *Options, g Gateway) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &collector{g: g, version: o.Version})
 	m := http.NewServeMux()
 	m.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
 	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	m.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { ready(w, g) })
-	(&api{options: o, began: time.Now(), g: g}).register(m)
+	a := &api{options: o, began: time.Now(), g: g}
+	a.register(m)
+	a.changes(m)
+	if o.Pprof {
+		profiles(m)
+	}
 	m.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, index, o.Version)
 	})

@@ -3,12 +3,14 @@ package admin
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/sallyport/sallyport/gateway"
@@ -18,6 +20,27 @@ import (
 type fake struct {
 	s        gateway.Snapshot
 	draining bool
+
+	mu    sync.Mutex
+	calls []string
+}
+
+// does notes what is asked for, of which nothing called "none" is there.
+func (f *fake) does(what string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if strings.Contains(what, "none") {
+		return fmt.Errorf("%s: %w", what, gateway.ErrNotFound)
+	}
+	f.calls = append(f.calls, what)
+	return nil
+}
+
+func (f *fake) Kick(id uint64) error      { return f.does(fmt.Sprint("kick ", id)) }
+func (f *fake) Pause(route string) error  { return f.does("pause " + route) }
+func (f *fake) Resume(route string) error { return f.does("resume " + route) }
+func (f *fake) Assign(route, backend string, d gateway.Duty) error {
+	return f.does(fmt.Sprint(d, " ", route, " ", backend))
 }
 
 func (f *fake) Snapshot() gateway.Snapshot { return f.s }
@@ -129,16 +152,16 @@ func TestReady(t *testing.T) {
 	dead := route("dead relay", 0)
 	dead.Relay, dead.Backends[0].Circuit = &gateway.RelayCounters{}, "open"
 	for name, v := range map[string]struct {
-		g    fake
+		g    *fake
 		want string
 	}{
-		"all":         {fake{s: gateway.Snapshot{Routes: []gateway.RouteSnapshot{route("a", 1), relay}}}, "ok"},
-		"no backend":  {fake{s: gateway.Snapshot{Routes: []gateway.RouteSnapshot{route("a", 1), route("b", 0)}}}, "route b: no backend"},
-		"circuit":     {fake{s: gateway.Snapshot{Routes: []gateway.RouteSnapshot{open}}}, "route open: no backend"},
-		"dead relay":  {fake{s: gateway.Snapshot{Routes: []gateway.RouteSnapshot{dead}}}, "route dead relay: no backend"},
-		"is draining": {fake{s: gateway.Snapshot{Routes: []gateway.RouteSnapshot{route("a", 1)}}, draining: true}, "draining"},
+		"all":         {&fake{s: gateway.Snapshot{Routes: []gateway.RouteSnapshot{route("a", 1), relay}}}, "ok"},
+		"no backend":  {&fake{s: gateway.Snapshot{Routes: []gateway.RouteSnapshot{route("a", 1), route("b", 0)}}}, "route b: no backend"},
+		"circuit":     {&fake{s: gateway.Snapshot{Routes: []gateway.RouteSnapshot{open}}}, "route open: no backend"},
+		"dead relay":  {&fake{s: gateway.Snapshot{Routes: []gateway.RouteSnapshot{dead}}}, "route dead relay: no backend"},
+		"is draining": {&fake{s: gateway.Snapshot{Routes: []gateway.RouteSnapshot{route("a", 1)}}, draining: true}, "draining"},
 	} {
-		s := listen(t, "127.0.0.1:0", &v.g)
+		s := listen(t, "127.0.0.1:0", v.g)
 		if status, text, _ := get(t, s, "localhost", "/readyz"); (status == 200) != (v.want == "ok") || !strings.Contains(text, v.want) {
 			t.Errorf("%s: got %d %q, want %q", name, status, text, v.want)
 		}

@@ -29,7 +29,7 @@ func (l *loader) build(f *File) {
 		Admin  adminShape `json:"admin"`
 	}
 	l.decode(nil, &doc)
-	f.Admin = l.admin(doc.Admin.Listen)
+	f.Admin = l.admin(&doc.Admin)
 	f.Log = Log{Level: cmp.Or(doc.Log.Level, "info"), Format: cmp.Or(doc.Log.Format, "text"), Messages: doc.Log.Messages}
 	c := gateway.Config{Shards: int(doc.Shards), Drain: time.Duration(doc.Drain)}
 	if routes := l.root.get("routes"); routes != nil && routes.kind == sequence {
@@ -183,15 +183,33 @@ func (l *loader) address(p path, address string) {
 	}
 }
 
+// adminToken is the least number of characters of a token: fewer can be tried out.
+const adminToken = 16
+
 // admin checks where the program tells of itself, and returns it.
-func (l *loader) admin(address string) string {
-	p := path{"admin", "listen"}
-	if n, ok := l.root.find(p); ok && !l.reported(p) {
-		if err := admin.Check(address); err != nil {
-			l.report(p, n.at, err.Error(), "")
+func (l *loader) admin(s *adminShape) Admin {
+	wrong := func(key, what, hint string) {
+		p := path{"admin", key}
+		if n, ok := l.root.find(p); ok && !l.reported(p) {
+			l.report(p, n.at, what, hint)
 		}
 	}
-	return address
+	if err := admin.Check(s.Listen); err != nil {
+		wrong("listen", err.Error(), "")
+	}
+	for key, token := range map[string]string{"token": s.Token, "read_token": s.ReadToken} {
+		if token = strings.TrimSpace(token); len(token) < adminToken {
+			wrong(key, fmt.Sprintf("a token has at least %d characters", adminToken), "head -c 32 /dev/urandom | base64 makes one")
+		}
+	}
+	a := Admin{Listen: s.Listen, Token: strings.TrimSpace(s.Token), ReadToken: strings.TrimSpace(s.ReadToken), OpenMetrics: s.OpenMetrics, Pprof: s.Pprof}
+	switch {
+	case a.ReadToken != "" && a.Token == "":
+		wrong("read_token", "it is of no use without a token, as everybody may read then", "set admin.token too")
+	case a.ReadToken != "" && a.ReadToken == a.Token:
+		wrong("read_token", "it is the same as admin.token, which may change things", "")
+	}
+	return a
 }
 
 // twice reports routes that listen at the same address.

@@ -27,11 +27,21 @@ type File struct {
 	Name string
 	// Log is what the file says about the program's log.
 	Log Log
-	// Admin is where the program tells of itself; empty: nowhere.
-	Admin string
+	// Admin is where the program tells of itself.
+	Admin Admin
 
 	gateway gateway.Config
 	files   []string // that it was read from
+}
+
+// Admin is where the program tells of itself, and to whom.
+type Admin struct {
+	// Listen is host:port or unix:/path; empty: nowhere.
+	Listen string
+	// Token is for those who change something over TCP, ReadToken for those who read. Empty: nobody has it.
+	Token, ReadToken string
+	// OpenMetrics has metrics told without a token, Pprof the program profiled.
+	OpenMetrics, Pprof bool
 }
 
 // Log says how the program logs.

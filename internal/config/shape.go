@@ -29,7 +29,11 @@ type logShape struct {
 }
 
 type adminShape struct {
-	Listen string `json:"listen" need:"true" doc:"host:port of this machine alone, or unix:/path, as nobody is asked who he is."`
+	Listen      string `json:"listen" need:"true" doc:"host:port of this machine alone, or unix:/path, which only the user of the program may open."`
+	Token       string `json:"token" doc:"What must be brought over TCP to change anything and, if it is set, to read: Authorization: Bearer TOKEN. At least 16 characters; write ${file:PATH}. Left out: over TCP nothing can be changed."`
+	ReadToken   string `json:"read_token" doc:"What may be brought instead by those who only read."`
+	OpenMetrics bool   `json:"open_metrics" default:"false" doc:"Answer /metrics without a token."`
+	Pprof       bool   `json:"pprof" default:"false" doc:"Answer /debug/pprof, to those who may change something."`
 }
 
 type routeShape struct {
