@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -42,6 +43,9 @@ type Route struct {
 	// set, is used in its place, and belongs to the Gateway.
 	Listen   string
 	Listener net.Listener
+	// TLS is what clients must agree on before they are let in; nil: they speak in the clear. The first name in a client's
+	// verified certificate is its identity.
+	TLS *tls.Config
 	// Codec is the protocol that clients speak.
 	Codec protocol.Codec
 	// Rules are what a request must meet. Nil lets pass whatever the codec accepts.

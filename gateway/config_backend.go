@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"math"
 	"net"
 	"time"
@@ -17,6 +18,8 @@ type BackendConfig struct {
 	// Address is "host:port" or "unix:/path". Dial, if it is set, is used in its place.
 	Address string
 	Dial    func(ctx context.Context) (net.Conn, error)
+	// TLS is how the backend is spoken to; nil: in the clear. Its ServerName is the host of Address by default.
+	TLS *tls.Config
 	// Codec is what the backend speaks: the route's protocol, perhaps in another framing.
 	// Nil: the route's codec.
 	Codec protocol.Codec

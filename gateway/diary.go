@@ -28,6 +28,7 @@ type page struct {
 	number  uint64
 	session uint64
 	peer    string
+	who     string // its identity
 	began   moment
 	ended   moment
 	track   track
@@ -65,6 +66,7 @@ type rebuff struct {
 	number  uint64 // 0: it was not even a frame
 	session uint64
 	peer    string
+	who     string // its identity
 	at      moment
 	queued  lapse // how long it had waited for room; 0: it had not
 	class   protocol.Class
@@ -78,7 +80,7 @@ const rebuffReasons = 8
 
 // note writes down that x is over, whose last event has been fired. The lock of its client's VConn is held.
 func (d *diary) note(x *exchange, now time.Time) {
-	p := page{number: x.number, session: x.session.number, peer: x.session.peer, began: x.began, ended: momentOf(now), track: x.track, outcome: x.outcome, state: x.state, joined: x.joined}
+	p := page{number: x.number, session: x.session.number, peer: x.session.peer, who: x.session.identity, began: x.began, ended: momentOf(now), track: x.track, outcome: x.outcome, state: x.state, joined: x.joined}
 	took := time.Duration(p.ended - p.began)
 	if p.track.queued > 0 {
 		took += p.track.queued.duration()
@@ -97,7 +99,7 @@ func (d *diary) refused(s *Session, number uint64, queued lapse, n *protocol.Not
 	defer d.mu.Unlock()
 	r := d.refusals.next(diaryRefusals)
 	reasons := n.Reasons[:min(len(n.Reasons), rebuffReasons)]
-	*r = rebuff{number: number, session: s.number, peer: s.peer, at: momentOf(now), queued: queued, class: n.Class, cause: n.Cause,
+	*r = rebuff{number: number, session: s.number, peer: s.peer, who: s.identity, at: momentOf(now), queued: queued, class: n.Class, cause: n.Cause,
 		reasons: append(r.reasons[:0], reasons...), more: len(n.Reasons) - len(reasons)}
 }
 

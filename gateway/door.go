@@ -17,6 +17,7 @@ type door struct {
 	gate     atomic.Pointer[gate] // that leads here; nil: none yet
 	draining atomic.Bool          // set under mu
 	paused   atomic.Bool          // an operator has clients hear Later
+	shakes   shakeCounters
 
 	mu      sync.Mutex
 	most    int // connections

@@ -90,7 +90,7 @@ func (d *diary) rebuffs(r *route, list []RefusalView, most int) []RefusalView {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.refusals.backwards(func(q *rebuff) bool {
-		list = append(list, RefusalView{ID: q.number, At: instant(q.at.time()), Route: r.name, Session: q.session, Peer: q.peer, Class: q.class.String(),
+		list = append(list, RefusalView{ID: q.number, At: instant(q.at.time()), Route: r.name, Session: q.session, Peer: q.peer, Identity: q.who, Class: q.class.String(),
 			Cause: q.cause.String(), Text: q.cause.Text(), Reasons: viewReasons(q.reasons), More: q.more})
 		most--
 		return most > 0

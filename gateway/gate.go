@@ -15,6 +15,7 @@ type gate struct {
 	at       string // Route.Listen; empty for a listener that was given
 	listener net.Listener
 	front    atomic.Pointer[front] // nil: nobody is taken yet
+	shakes   handshakes
 	log      *logrus.Entry
 }
 
@@ -49,12 +50,13 @@ func (g *gate) close() error {
 
 // accept gives each client that comes to the route, until the listener is closed.
 func (g *gate) accept(ctx context.Context) {
+	defer g.shakes.running.Wait()
 	const first, last = 5 * time.Millisecond, time.Second
 	for pause := first; ; {
 		conn, err := g.listener.Accept()
 		if err == nil {
 			pause = first
-			(*g.front.Load()).admit(conn)
+			g.let(ctx, conn)
 			continue
 		}
 		if ctx.Err() != nil || isClosed(err) {
@@ -73,4 +75,14 @@ func (g *gate) accept(ctx context.Context) {
 		}
 		pause = min(2*pause, last)
 	}
+}
+
+// let lets conn in, after a handshake if its route wants one.
+func (g *gate) let(ctx context.Context, conn net.Conn) {
+	f := *g.front.Load()
+	if conf := f.security(); conf != nil {
+		g.shake(ctx, conn, conf)
+		return
+	}
+	f.admit(conn)
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"runtime"
@@ -83,6 +84,7 @@ func New(c Config) (*Gateway, error) {
 // front is what routes of every kind have.
 type front interface {
 	entrance() *door
+	security() *tls.Config
 	admit(net.Conn)
 	snapshot() RouteSnapshot
 	backends() []BackendView
@@ -134,13 +136,15 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	}
 	dialCtx, stopDialing := context.WithCancel(shardCtx)
 	mirrorCtx, stopMirrors := context.WithCancel(shardCtx)
-	g.begin(ctx, dialCtx, mirrorCtx)
+	acceptCtx, stopAccepting := context.WithCancel(ctx)
+	g.begin(acceptCtx, dialCtx, mirrorCtx)
 
 	select {
 	case <-ctx.Done():
 	case <-g.stop:
 	}
 	fronts := g.end()
+	stopAccepting() // and handshakes that are under way
 	g.crew.acceptors.Wait()
 	g.drain(fronts)
 	stopDialing() // the backends' connections fail what is still open, and close

@@ -13,12 +13,12 @@ func (s *Session) life(number uint64) (ExchangeLife, bool) {
 	now := momentOf(time.Now())
 	for x := s.desk.first; x != nil; x = x.next {
 		if x.number == number && !x.done {
-			p := page{number: number, session: s.number, peer: s.peer, began: x.began, ended: now, track: x.track, state: x.state}
+			p := page{number: number, session: s.number, peer: s.peer, who: s.identity, began: x.began, ended: now, track: x.track, state: x.state}
 			return p.life(s.route, false), true
 		}
 	}
 	if q := &s.desk.shown; s.desk.waits && q.queued == number {
-		p := page{number: number, session: s.number, peer: s.peer, began: q.since, ended: now, state: queued}
+		p := page{number: number, session: s.number, peer: s.peer, who: s.identity, began: q.since, ended: now, state: queued}
 		return p.life(s.route, false), true
 	}
 	return ExchangeLife{}, false
@@ -49,7 +49,7 @@ func (d *diary) life(r *route, number uint64) (l ExchangeLife, ok bool) {
 func (p *page) life(r *route, over bool) ExchangeLife {
 	t := &p.track
 	came := p.began.time().Add(-t.queued.duration())
-	l := ExchangeLife{ID: p.number, Route: r.name, Session: p.session, Peer: p.peer, State: exchangeMachine.states[p.state], Over: over, Joined: p.joined,
+	l := ExchangeLife{ID: p.number, Route: r.name, Session: p.session, Peer: p.peer, Identity: p.who, State: exchangeMachine.states[p.state], Over: over, Joined: p.joined,
 		Began: instant(came), Took: millis(p.ended.time().Sub(came)), Notices: []LifeNotice{}}
 	l.Backend, l.Link = t.link.names()
 	from := received
@@ -106,7 +106,7 @@ func (p *page) life(r *route, over bool) ExchangeLife {
 func (q *rebuff) life(r *route) ExchangeLife {
 	at := q.at.time()
 	came := at.Add(-q.queued.duration())
-	l := ExchangeLife{ID: q.number, Route: r.name, Session: q.session, Peer: q.peer, State: ExchangeRefused, Over: true, Began: instant(came), Took: millis(at.Sub(came))}
+	l := ExchangeLife{ID: q.number, Route: r.name, Session: q.session, Peer: q.peer, Identity: q.who, State: ExchangeRefused, Over: true, Began: instant(came), Took: millis(at.Sub(came))}
 	l.Events = append(l.Events, LifeEvent{At: instant(came), Event: "receive", State: ExchangeReceived, What: "it came from " + q.peer})
 	if q.queued > 0 {
 		l.Events = append(l.Events, LifeEvent{At: instant(came), Event: exchangeVerify, State: ExchangeVerified, What: "it is a message of the protocol, and met the rules"},

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -41,8 +42,8 @@ type relayBook struct {
 	dialing context.Context // ends with the Gateway
 	stop    context.CancelFunc
 
-	books sync.Mutex // above that of the door and that of each client
-	sum   relaySums
+	bookMu sync.Mutex // above that of the door and that of each client
+	sum    relaySums
 }
 
 func newRelayBook() *relayBook {
@@ -95,6 +96,9 @@ func newRelay(conf Route, shards []*tunnel.Shard, log *logrus.Entry, old *relay)
 	return r
 }
 
+// security is what clients must agree on before they are let in; nil: nothing.
+func (r *relay) security() *tls.Config { return r.conf.TLS }
+
 // admit begins with a new connection, or turns it away.
 func (r *relay) admit(conn net.Conn) {
 	c := &relayed{relay: r, number: sessionsNumbered.Add(1), w: lightest(r.workers), began: time.Now().UnixNano(), peer: conn.RemoteAddr().String()}
@@ -118,8 +122,8 @@ func (r *relay) admit(conn net.Conn) {
 // enters counts c, and returns why it may not come in, or nil. Where there are proxies nobody else may come: anybody
 // could say anything in a header.
 func (r *relay) enters(c *relayed) *refusal {
-	r.books.Lock()
-	defer r.books.Unlock()
+	r.bookMu.Lock()
+	defer r.bookMu.Unlock()
 	r.sum.accepted++
 	peer, source := c.peer, c.opening.who.source.Addr()
 	switch proxies := r.conf.Relay.ProxyFrom; {

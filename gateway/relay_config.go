@@ -77,6 +77,12 @@ func (r *Route) checkRelay(bad func(field, format string, args ...any)) {
 			bad("relay.proxy_from", "who comes through a unix socket has no address")
 		}
 	}
+	if r.TLS != nil && len(r.Relay.ServerNames) > 0 {
+		bad("relay.server_names", "a relay that ends TLS itself needs no server names: leave out tls, or this")
+	}
+	if r.TLS != nil && len(r.Relay.ProxyFrom) > 0 {
+		bad("relay.proxy_from", "the PROXY header would have to come inside of TLS: leave out tls, or this")
+	}
 	if t := r.Limits.Tunnel; t > 0 && t < relayLeast {
 		bad("limits.tunnel", "%d bytes cannot hold what a relay says itself; want at least %d", t, relayLeast)
 	}

@@ -88,7 +88,7 @@ func (s *relaySums) add(way *tunnel.TwoWay) {
 }
 
 func (r *relay) snapshot() RouteSnapshot {
-	s := RouteSnapshot{Name: r.conf.Name, Paused: r.paused.Load(), Clients: r.clients(), Relay: r.counts()}
+	s := RouteSnapshot{Name: r.conf.Name, Paused: r.paused.Load(), Clients: r.clients(), Relay: r.counts(), TLS: r.shakes.snapshot(r.conf.TLS)}
 	if a := r.address(); a != nil {
 		s.Listen = a.String()
 	}
@@ -107,8 +107,8 @@ func (r *relay) snapshot() RouteSnapshot {
 
 // counts returns the counters, in which those who are in are counted as they are now.
 func (r *relay) counts() *RelayCounters {
-	r.books.Lock()
-	defer r.books.Unlock()
+	r.bookMu.Lock()
+	defer r.bookMu.Unlock()
 	sum := r.sum
 	c := &RelayCounters{Accepted: sum.accepted, Refused: map[string]uint64{}, Ended: map[string]uint64{},
 		Observed: r.rules.observed.Load(), Warned: r.rules.warned.Load()}

@@ -33,7 +33,7 @@ type relayed struct {
 	abandon context.CancelFunc // of the dial, until that is over: a client may stay for days
 	way     *tunnel.TwoWay     // once it is relayOpen
 	up      *relayUpstream     // likewise
-	summed  bool               // guarded by the relay's books
+	summed  bool               // guarded by the relay's bookMu
 }
 
 type relayState uint8
@@ -141,8 +141,8 @@ func (c *relayed) finish(count func(*relaySums)) bool {
 }
 
 func (c *relayed) finished(count func(*relaySums)) bool {
-	c.relay.books.Lock()
-	defer c.relay.books.Unlock()
+	c.relay.bookMu.Lock()
+	defer c.relay.bookMu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.over(count)
@@ -150,8 +150,8 @@ func (c *relayed) finished(count func(*relaySums)) bool {
 
 // unbegun is finish for a client that has not begun: from then on it cannot.
 func (c *relayed) unbegun(count func(*relaySums)) bool {
-	c.relay.books.Lock()
-	defer c.relay.books.Unlock()
+	c.relay.bookMu.Lock()
+	defer c.relay.bookMu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.state == relayOpening && c.over(count)

@@ -38,6 +38,9 @@ func (r *route) refused(s *Session, m *protocol.Message, n *protocol.Notice) {
 		return
 	}
 	fields := logrus.Fields{"peer": s.peer, "class": n.Class.String(), "cause": n.Cause.String(), "bytes": len(m.Frame)}
+	if s.identity != "" {
+		fields["identity"] = s.identity
+	}
 	if len(n.Reasons) > 0 {
 		first := &n.Reasons[0]
 		fields["path"], fields["rule"] = first.Path, first.Rule
@@ -99,6 +102,9 @@ func (r *route) logSession(s *Session, cause error) {
 	fields := logrus.Fields{"peer": s.peer, "received": s.count.received, "refused": s.count.refused, "seconds": time.Since(s.began.time()).Seconds()}
 	if cause != nil {
 		fields["cause"] = cause.Error()
+	}
+	if s.identity != "" {
+		fields["identity"] = s.identity
 	}
 	r.logger.WithFields(fields).Info("client left")
 }

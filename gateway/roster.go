@@ -117,7 +117,7 @@ func (s *Session) id() uint64 { return s.number }
 
 // view returns what others may see of the Session.
 func (s *Session) view(now time.Time) SessionView {
-	v := SessionView{ID: s.number, Peer: s.peer, Began: instant(s.began.time()), Age: millis(now.Sub(s.began.time()))}
+	v := SessionView{ID: s.number, Peer: s.peer, Identity: s.identity, Began: instant(s.began.time()), Age: millis(now.Sub(s.began.time()))}
 	h := s.vc.Lock()
 	defer h.Unlock()
 	v.State = s.shownState()

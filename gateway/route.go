@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/tls"
 	"net"
 	"sync/atomic"
 	"time"
@@ -193,11 +194,14 @@ func (w *worker) flush() {
 	w.touched = w.touched[:0]
 }
 
+// security is what clients must agree on before they are let in; nil: nothing.
+func (r *route) security() *tls.Config { return r.conf.TLS }
+
 // admit makes a Session of a new connection, or turns it away.
 func (r *route) admit(conn net.Conn) {
 	name := r.conf.Name + " " + conn.RemoteAddr().String()
 	peer := name[len(r.conf.Name)+1:] // one string for all who keep it
-	s := &Session{route: r, number: sessionsNumbered.Add(1), peer: peer, began: momentOf(time.Now()), w: lightest(r.workers)}
+	s := &Session{route: r, number: sessionsNumbered.Add(1), peer: peer, identity: nameOf(certificateOf(conn)), began: momentOf(time.Now()), w: lightest(r.workers)}
 	if full, ok := r.enter(s, peer); !ok {
 		r.counters.limits[full].Add(1)
 		turnAway(conn, r.say(nil, nil, &protocol.Notice{Class: protocol.Later, Cause: protocol.Busy, RetryAfter: r.conf.RetryAfter}))
@@ -315,7 +319,7 @@ func appendReply(dst []byte, codec protocol.Codec, m *protocol.Message) ([]byte,
 }
 
 func (r *route) snapshot() RouteSnapshot {
-	s := RouteSnapshot{Name: r.conf.Name, Paused: r.paused.Load(), Protocol: r.codec.Traits().Name, Mode: r.mode.String(), Counters: r.counters.snapshot()}
+	s := RouteSnapshot{Name: r.conf.Name, Paused: r.paused.Load(), Protocol: r.codec.Traits().Name, Mode: r.mode.String(), Counters: r.counters.snapshot(), TLS: r.shakes.snapshot(r.conf.TLS)}
 	if a := r.address(); a != nil {
 		s.Listen = a.String()
 	}

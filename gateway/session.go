@@ -19,6 +19,8 @@ type Session struct {
 	began  moment
 	number uint64 // of all sessions of the process
 
+	identity string // who the client is, by its certificate; empty: nobody knows
+
 	resume protocol.Resume
 	skip   int64  // bytes of a body that nobody wants
 	due    moment // when the frame that has begun must be whole; 0: none has

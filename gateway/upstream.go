@@ -205,6 +205,9 @@ func (b *BackendConfig) dial(ctx context.Context, timeout time.Duration) (net.Co
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3})
 	}
+	if b.TLS != nil {
+		return secure(ctx, conn, b.TLS, b.Address)
+	}
 	return conn, nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -70,8 +69,12 @@ func runGateway(cmd *cobra.Command, f *config.File, signals <-chan os.Signal, wa
 	if err != nil {
 		return fmt.Errorf("%w\nIs another program using the address? Nothing was started", err)
 	}
-	if f.Admin != "" {
-		a, err := admin.Listen(admin.Options{Listen: f.Admin, Version: version().Version, Config: loaded(f)}, g)
+	r := newReloader(g, log, f)
+	level := &logLevel{logger: logger}
+	defer level.restore()
+	if f.Admin.Listen != "" {
+		a, err := admin.Listen(admin.Options{Listen: f.Admin.Listen, Version: version().Version, Token: f.Admin.Token, ReadToken: f.Admin.ReadToken,
+			OpenMetrics: f.Admin.OpenMetrics, Pprof: f.Admin.Pprof, Config: r.config, Reload: r.asked, Level: level.set, Audit: audit(logger)}, g)
 		if err != nil {
 			return errors.Join(fmt.Errorf("%w\nIs another program using the address? Nothing was started", err), g.Close())
 		}
@@ -88,10 +91,10 @@ func runGateway(cmd *cobra.Command, f *config.File, signals <-chan os.Signal, wa
 	served := make(chan error, 1)
 	go giveBack(ctx)
 	go serve(ctx, g, served)
-	r := &reloader{g: g, log: log, env: os.LookupEnv, f: f}
 	if watch {
 		go r.watch(ctx)
 	}
+	go r.refresh(ctx)
 	sig, err := next(signals, served, r.signalled)
 	if sig == nil {
 		return err
@@ -123,9 +126,3 @@ func next(signals <-chan os.Signal, served <-chan error, reload func(os.Signal))
 }
 
 func serve(ctx context.Context, g *gateway.Gateway, served chan<- error) { served <- g.Serve(ctx) }
-
-// loaded tells of the configuration that runs.
-func loaded(f *config.File) func() admin.ConfigStatus {
-	s := admin.ConfigStatus{File: f.Name, Loaded: time.Now().UTC().Truncate(time.Millisecond)}
-	return func() admin.ConfigStatus { return s }
-}

@@ -54,6 +54,16 @@ func (a *api) changes(m *http.ServeMux) {
 	if a.options.Level != nil {
 		change("log", a.level)
 	}
+	if reload := a.options.Reload; reload != nil {
+		m.HandleFunc("POST /v1/reload", func(w http.ResponseWriter, _ *http.Request) {
+			what, err := reload()
+			if err != nil {
+				say(w, http.StatusUnprocessableEntity, &trouble{0, err.Error()})
+				return
+			}
+			say(w, http.StatusOK, what)
+		})
+	}
 }
 
 // levelFor is how long another level of the log holds if nothing is said, and at most.

@@ -23,6 +23,8 @@ type Options struct {
 	Pprof bool
 	// Config tells of the configuration.
 	Config func() ConfigStatus
+	// Reload has the configuration read again and taken over, or says why it was not.
+	Reload func() (gateway.Change, error)
 	// Level has the program log at that level for a time.
 	Level func(level string, d time.Duration) error
 	// Audit writes down what somebody has changed, or was not allowed to. Bounded: Missed is how many it was not called for.

@@ -90,6 +90,7 @@ func (l *loader) route(p path) gateway.Route {
 	}
 	l.relay(p, &s.Relay, &r)
 	l.address(p.join("listen"), s.Listen)
+	r.TLS = l.listenTLS(p, s.Name, s.TLS)
 	r.Codec = l.codec(p, limits)
 	if r.Codec != nil {
 		r.Rules = l.rules(p.join("validate"), r.Codec)
@@ -140,6 +141,7 @@ func (l *loader) backend(route, p path, routeSpeaks bool, limits protocol.Limits
 		b.Merge = gateway.MergeConfig{On: true, Wait: time.Duration(m.Wait), Gap: m.Gap}
 	}
 	l.address(p.join("address"), s.Address)
+	b.TLS = l.dialTLS(p, s.TLS, s.Address)
 	if routeSpeaks {
 		b.Codec = l.framed(route, p.join("protocol"), limits)
 	}

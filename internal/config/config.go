@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 
 	"github.com/sallyport/sallyport/gateway"
+	"github.com/sallyport/sallyport/internal/certs"
 )
 
 // Env looks up a variable, as os.LookupEnv does.
@@ -32,6 +33,8 @@ type File struct {
 
 	gateway gateway.Config
 	files   []string // that it was read from
+	taken   string   // their versions
+	stores  []*certs.Store
 }
 
 // Admin is where the program tells of itself, and to whom.
@@ -56,7 +59,14 @@ type Log struct {
 
 // Load reads the file at path. The error is a *Error if the file could be read and is
 // wrong. Env answers ${NAME}; it may be nil, and then no variable is set.
-func Load(path string, env Env) (*File, error) {
+func Load(path string, env Env) (*File, error) { return load(path, env, nil) }
+
+// Again reads the file of f again, as Load does. What has the same certificates has them from f, with what their files say by
+// now.
+func (f *File) Again(env Env) (*File, error) { return load(f.Name, env, f.stores) }
+
+func load(path string, env Env, stores []*certs.Store) (*File, error) {
+	taken := version(path)
 	data, err := readFile(path, maxFile)
 	if errors.Is(err, errTooLarge) {
 		return nil, &Error{Mistakes: []Mistake{{File: path, Line: 1, Column: 1, Message: tooLarge}}}
@@ -64,24 +74,32 @@ func Load(path string, env Env) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	return Parse(path, data, env)
+	return newFile(path, data, taken, env, stores)
 }
 
 // Parse reads data, which is the content of a file called name. Files that it mentions
 // are relative to the folder of name. The error is a *Error that holds every mistake.
 func Parse(name string, data []byte, env Env) (*File, error) {
-	l := &loader{name: name, env: env}
+	return newFile(name, data, version(name), env, nil)
+}
+
+// newFile is Parse of the version of the file that taken says.
+func newFile(name string, data []byte, taken string, env Env, stores []*certs.Store) (*File, error) {
+	l := &loader{name: name, env: env, had: stores}
 	files := []string{name}
 	l.open = func(path string, limit int64) ([]byte, error) {
-		files = append(files, path)
+		files, taken = append(files, path), taken+version(path)
 		return readFile(path, limit)
 	}
 	f, err := l.load(data)
 	if f != nil {
-		f.files = files
+		f.files, f.taken = files, taken
 	}
 	return f, err
 }
+
+// Stores returns the certificates that the file names, of listeners and of backends. They are in use as the Config is.
+func (f *File) Stores() []*certs.Store { return f.stores }
 
 // Config returns what the file describes. Config.Log is nil: the program has the logger.
 func (f *File) Config() gateway.Config { return f.gateway }
@@ -98,7 +116,9 @@ type loader struct {
 	mistakes []found
 	secrets  []string // values that came from the environment or from files
 
-	documents [][]byte // files that the route which is being built was made with, beside its own
+	stores    []*certs.Store
+	had       []*certs.Store // that may be taken over
+	documents [][]byte       // files that the route which is being built was made with, beside its own
 }
 
 func (l *loader) load(data []byte) (*File, error) {
@@ -108,6 +128,7 @@ func (l *loader) load(data []byte) (*File, error) {
 		coerce(l.root, documentType)
 		l.conform()
 		l.build(f)
+		f.stores = l.stores
 	}
 	if err := l.result(); err != nil {
 		return nil, err

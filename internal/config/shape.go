@@ -37,22 +37,23 @@ type adminShape struct {
 }
 
 type routeShape struct {
-	Name       string         `json:"name" need:"true" doc:"Shown in logs and metrics. Unique."`
-	Listen     string         `json:"listen" need:"true" doc:"Where clients connect: host:port or unix:/path."`
-	Kind       string         `json:"kind" enum:"exchange|relay" default:"exchange" doc:"An exchange judges each request and brings each result back. A relay moves the bytes of each client to a backend connection of its own, and back."`
-	Relay      relayShape     `json:"relay" doc:"Of kind relay: how a connection must begin and end."`
-	Protocol   protocolShape  `json:"protocol" doc:"What clients and backends speak. A relay needs none; with one, the first frame of each client is judged."`
-	Mode       string         `json:"mode" enum:"rewrite|key|fifo|exclusive" doc:"How results are matched to requests. Default: the protocol's own."`
-	Balance    string         `json:"balance" enum:"round-robin|least-in-flight|key" default:"round-robin" doc:"How a backend connection is chosen. With key each backend has a part of all keys."`
-	Limits     limitsShape    `json:"limits" doc:"What the route holds at most."`
-	Timeouts   timeoutsShape  `json:"timeouts" doc:"How long the route waits."`
-	Validate   []ruleShape    `json:"validate" doc:"What a request must meet, beside being a message of the protocol."`
-	Wait       waitShape      `json:"wait" doc:"When a client hears that its request was accepted and is being processed. Left out: never."`
-	Keep       keepShape      `json:"keep" doc:"Has answers kept for clients that send a request again which was answered, in protocols in which that can be told: the repeat is answered, and not forwarded. Left out: none is."`
-	RetryAfter timeout        `json:"retry_after" default:"1s" doc:"What a client is told that is to come again later."`
-	Backend    backendShape   `json:"backend" doc:"The system behind the route, if it is one."`
-	Backends   []backendShape `json:"backends" doc:"The systems behind the route, which do the same work."`
-	Mirror     []mirrorShape  `json:"mirror" doc:"Further targets, which get a copy of each request that is forwarded: shadow backends and audit logs."`
+	Name       string          `json:"name" need:"true" doc:"Shown in logs and metrics. Unique."`
+	Listen     string          `json:"listen" need:"true" doc:"Where clients connect: host:port or unix:/path."`
+	TLS        *listenTLSShape `json:"tls" doc:"Has clients speak TLS, 1.2 or later. Left out: in the clear."`
+	Kind       string          `json:"kind" enum:"exchange|relay" default:"exchange" doc:"An exchange judges each request and brings each result back. A relay moves the bytes of each client to a backend connection of its own, and back."`
+	Relay      relayShape      `json:"relay" doc:"Of kind relay: how a connection must begin and end."`
+	Protocol   protocolShape   `json:"protocol" doc:"What clients and backends speak. A relay needs none; with one, the first frame of each client is judged."`
+	Mode       string          `json:"mode" enum:"rewrite|key|fifo|exclusive" doc:"How results are matched to requests. Default: the protocol's own."`
+	Balance    string          `json:"balance" enum:"round-robin|least-in-flight|key" default:"round-robin" doc:"How a backend connection is chosen. With key each backend has a part of all keys."`
+	Limits     limitsShape     `json:"limits" doc:"What the route holds at most."`
+	Timeouts   timeoutsShape   `json:"timeouts" doc:"How long the route waits."`
+	Validate   []ruleShape     `json:"validate" doc:"What a request must meet, beside being a message of the protocol."`
+	Wait       waitShape       `json:"wait" doc:"When a client hears that its request was accepted and is being processed. Left out: never."`
+	Keep       keepShape       `json:"keep" doc:"Has answers kept for clients that send a request again which was answered, in protocols in which that can be told: the repeat is answered, and not forwarded. Left out: none is."`
+	RetryAfter timeout         `json:"retry_after" default:"1s" doc:"What a client is told that is to come again later."`
+	Backend    backendShape    `json:"backend" doc:"The system behind the route, if it is one."`
+	Backends   []backendShape  `json:"backends" doc:"The systems behind the route, which do the same work."`
+	Mirror     []mirrorShape   `json:"mirror" doc:"Further targets, which get a copy of each request that is forwarded: shadow backends and audit logs."`
 }
 
 type keepShape struct {
@@ -88,24 +89,47 @@ type timeoutsShape struct {
 }
 
 type backendShape struct {
-	Name        string       `json:"name" doc:"Shown in logs and metrics. Default: the address."`
-	Address     string       `json:"address" need:"true" doc:"host:port or unix:/path."`
-	Protocol    framingShape `json:"protocol" doc:"Where the backend's framing differs from that of the clients."`
-	Connections count        `json:"connections" default:"2" doc:"Connections that are kept open."`
-	Own         count        `json:"own" default:"64" doc:"Connections beside these that clients can have to themselves, for requests that change a connection or hold it up."`
-	InFlight    count        `json:"in_flight" doc:"Open requests on one connection. Default: what the protocol is known for, or 64."`
-	Window      count        `json:"window" doc:"Messages without an answer on one connection; what is admitted beyond that waits, in order. Default: what the protocol is known for, or all of in_flight."`
-	Gap         duration     `json:"gap" default:"0" doc:"The least pause between two messages: after an answer, and after one that was sent."`
-	Settle      duration     `json:"settle" default:"0" doc:"The pause after a connection was made."`
-	Serial      bool         `json:"serial" default:"false" doc:"For a backend that takes one request at a time and need not give its id back. Answers are matched by order, and a connection is closed after one that did not come in time."`
-	Share       bool         `json:"share" default:"false" doc:"Answers reads of the same that wait at the same time once."`
-	Merge       *mergeShape  `json:"merge" doc:"Sends reads of adjacent ranges that wait at the same time as one."`
-	Lane        laneShape    `json:"lane" doc:"What is behind one connection and can be slow or dead by itself, such as a Modbus unit."`
-	Batch       batchShape   `json:"batch" doc:"Sends requests together. Left out: each by itself."`
-	Strikes     count        `json:"strikes" default:"100" doc:"Answers that nobody asked for after which a connection is closed."`
-	Backoff     backoffShape `json:"backoff" doc:"The pause before a connection that failed is tried again."`
-	Circuit     circuitShape `json:"circuit" doc:"When clients are told at once that the backend is not available."`
-	Probe       probeShape   `json:"probe" doc:"Has each connection asked for a sign of life while nothing comes on it, such as with an echo test."`
+	Name        string        `json:"name" doc:"Shown in logs and metrics. Default: the address."`
+	Address     string        `json:"address" need:"true" doc:"host:port or unix:/path."`
+	TLS         *dialTLSShape `json:"tls" doc:"Speaks TLS to the backend, 1.2 or later. Left out: in the clear."`
+	Protocol    framingShape  `json:"protocol" doc:"Where the backend's framing differs from that of the clients."`
+	Connections count         `json:"connections" default:"2" doc:"Connections that are kept open."`
+	Own         count         `json:"own" default:"64" doc:"Connections beside these that clients can have to themselves, for requests that change a connection or hold it up."`
+	InFlight    count         `json:"in_flight" doc:"Open requests on one connection. Default: what the protocol is known for, or 64."`
+	Window      count         `json:"window" doc:"Messages without an answer on one connection; what is admitted beyond that waits, in order. Default: what the protocol is known for, or all of in_flight."`
+	Gap         duration      `json:"gap" default:"0" doc:"The least pause between two messages: after an answer, and after one that was sent."`
+	Settle      duration      `json:"settle" default:"0" doc:"The pause after a connection was made."`
+	Serial      bool          `json:"serial" default:"false" doc:"For a backend that takes one request at a time and need not give its id back. Answers are matched by order, and a connection is closed after one that did not come in time."`
+	Share       bool          `json:"share" default:"false" doc:"Answers reads of the same that wait at the same time once."`
+	Merge       *mergeShape   `json:"merge" doc:"Sends reads of adjacent ranges that wait at the same time as one."`
+	Lane        laneShape     `json:"lane" doc:"What is behind one connection and can be slow or dead by itself, such as a Modbus unit."`
+	Batch       batchShape    `json:"batch" doc:"Sends requests together. Left out: each by itself."`
+	Strikes     count         `json:"strikes" default:"100" doc:"Answers that nobody asked for after which a connection is closed."`
+	Backoff     backoffShape  `json:"backoff" doc:"The pause before a connection that failed is tried again."`
+	Circuit     circuitShape  `json:"circuit" doc:"When clients are told at once that the backend is not available."`
+	Probe       probeShape    `json:"probe" doc:"Has each connection asked for a sign of life while nothing comes on it, such as with an echo test."`
+}
+
+// listenTLSShape is what a listener shows, and what it asks of its clients. Its files are looked at again while the program
+// runs.
+type listenTLSShape struct {
+	Cert       string   `json:"cert" need:"true" doc:"A PEM file with the certificate, and those between it and its authority."`
+	Key        string   `json:"key" need:"true" doc:"A PEM file with the private key, which only its owner, and perhaps a group, may read."`
+	ClientCA   string   `json:"client_ca" doc:"A PEM file with the authorities that a client's certificate must come from. Left out: no client is asked for one."`
+	ClientAuth string   `json:"client_auth" enum:"require|request" default:"require" doc:"With client_ca: whether who shows no certificate is let in."`
+	ClientCRL  string   `json:"client_crl" doc:"A file with the certificates that these authorities have revoked, in PEM or DER."`
+	Names      []string `json:"client_names" doc:"One of the names that a client's certificate must have: a DNS name, *.example.org, a URI, a mail address or the common name. Left out: any."`
+	MinVersion string   `json:"min_version" enum:"1.2|1.3" default:"1.2" doc:"The least version of TLS."`
+}
+
+// dialTLSShape is what a backend must show, and what it is shown.
+type dialTLSShape struct {
+	CA         string `json:"ca" doc:"A PEM file with the authorities that the backend's certificate must come from. Default: those of the system."`
+	CRL        string `json:"crl" doc:"A file with the certificates that these authorities have revoked, in PEM or DER."`
+	Cert       string `json:"cert" doc:"A PEM file with the certificate that the backend is shown, if it asks for one."`
+	Key        string `json:"key" doc:"A PEM file with its private key, which only its owner, and perhaps a group, may read."`
+	ServerName string `json:"server_name" doc:"The name that the backend's certificate must have. Default: the host of its address."`
+	MinVersion string `json:"min_version" enum:"1.2|1.3" default:"1.2" doc:"The least version of TLS."`
 }
 
 type probeShape struct {

@@ -6,17 +6,24 @@ import (
 	"strings"
 )
 
-// Stamp says which versions the files have that f was read from, its own and those that it mentions: it changes when one of
-// them is written, replaced, or is not there any more. It looks at no content.
+// version says which version of a file there is, without a look at its content: it changes when the file is written, replaced, or
+// is not there any more.
+func version(path string) string {
+	info, err := os.Stat(path) // of what a symbolic link leads to: whoever swaps the link replaces the file
+	if err != nil {
+		return fmt.Sprintf("%q is not there\n", path)
+	}
+	return fmt.Sprintf("%q %d %d %v\n", path, info.ModTime().UnixNano(), info.Size(), identity(info))
+}
+
+// Stamp says which versions there are now of the files that f was read from, its own and those that it mentions.
 func (f *File) Stamp() string {
 	var b strings.Builder
 	for _, path := range f.files {
-		info, err := os.Stat(path) // of what a symbolic link leads to: whoever swaps the link replaces the file
-		if err != nil {
-			fmt.Fprintf(&b, "%q is not there\n", path)
-			continue
-		}
-		fmt.Fprintf(&b, "%q %d %d %v\n", path, info.ModTime().UnixNano(), info.Size(), identity(info))
+		b.WriteString(version(path))
 	}
 	return b.String()
 }
+
+// Taken is the Stamp of the versions that f was read from.
+func (f *File) Taken() string { return f.taken }

@@ -1,0 +1,152 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
+
+// What bounds the TLS handshakes of one listener.
+const (
+	handshakeTime  = 10 * time.Second
+	maxHandshakes  = 256                // at once
+	maxHandshakesA = maxHandshakes >> 2 // from one address, so that nobody can have all
+)
+
+// TLSCounters are the TLS handshakes of one route with its clients.
+type TLSCounters struct {
+	Done    uint64 `json:"done"`
+	Failed  uint64 `json:"failed"`  // with what the client has said, or was to show; or not over in time
+	Crowded uint64 `json:"crowded"` // not begun, as too many were under way
+}
+
+// shakeCounters is what is behind TLSCounters while a route runs.
+type shakeCounters struct{ done, failed, crowded atomic.Uint64 }
+
+func (c *shakeCounters) snapshot(conf *tls.Config) *TLSCounters {
+	if conf == nil {
+		return nil
+	}
+	return &TLSCounters{Done: c.done.Load(), Failed: c.failed.Load(), Crowded: c.crowded.Load()}
+}
+
+// handshakes are the clients of one listener that are not let in yet: each has a goroutine until its TLS handshake is over.
+type handshakes struct {
+	running sync.WaitGroup
+
+	mu    sync.Mutex
+	all   int
+	hosts map[string]int
+}
+
+// begin counts one in. It is false if there are too many.
+func (h *handshakes) begin(host string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.all >= maxHandshakes || h.hosts[host] >= maxHandshakesA {
+		return false
+	}
+	if h.hosts == nil {
+		h.hosts = map[string]int{}
+	}
+	h.all++
+	h.hosts[host]++
+	return true
+}
+
+func (h *handshakes) end(host string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.all--
+	if h.hosts[host]--; h.hosts[host] <= 0 {
+		delete(h.hosts, host)
+	}
+}
+
+// shake has conn go through the handshake that conf asks for, and then lets it in. It does not block.
+func (g *gate) shake(ctx context.Context, conn net.Conn, conf *tls.Config) {
+	host := hostOf(conn.RemoteAddr().String())
+	d := (*g.front.Load()).entrance()
+	if !g.shakes.begin(host) {
+		d.shakes.crowded.Add(1)
+		d.notLetIn(conn, errManyHandshakes)
+		return
+	}
+	g.shakes.running.Go(func() {
+		defer g.shakes.end(host)
+		ctx, cancel := context.WithTimeout(ctx, handshakeTime)
+		defer cancel()
+		secured := tls.Server(conn, conf)
+		if err := secured.HandshakeContext(ctx); err != nil {
+			if ctx.Err() != nil {
+				err = errSlowHandshake
+			}
+			d.shakes.failed.Add(1)
+			d.notLetIn(conn, err)
+			return
+		}
+		d.shakes.done.Add(1)
+		(*g.front.Load()).admit(secured)
+	})
+}
+
+var (
+	errManyHandshakes = errors.New("too many TLS handshakes are under way")
+	errSlowHandshake  = errors.New("the TLS handshake was not over within " + handshakeTime.String())
+)
+
+// notLetIn closes the connection of a client that could not say anything, and logs why.
+func (d *door) notLetIn(conn net.Conn, why error) {
+	_ = conn.Close()
+	if d.logger != nil && d.logger.Logger.IsLevelEnabled(logrus.InfoLevel) {
+		d.logger.WithFields(logrus.Fields{"peer": conn.RemoteAddr().String(), "error": why.Error()}).Info("client not let in")
+	}
+}
+
+// certificateOf returns the certificate that the client of conn has shown and that was verified, or nil.
+func certificateOf(conn net.Conn) *x509.Certificate {
+	secured, ok := conn.(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	if chains := secured.ConnectionState().VerifiedChains; len(chains) > 0 {
+		return chains[0][0]
+	}
+	return nil
+}
+
+// nameOf returns what the client of a certificate is called: its first URI, DNS name or mail address, or else its common name.
+func nameOf(c *x509.Certificate) string {
+	switch {
+	case c == nil:
+		return ""
+	case len(c.URIs) > 0:
+		return c.URIs[0].String()
+	case len(c.DNSNames) > 0:
+		return c.DNSNames[0]
+	case len(c.EmailAddresses) > 0:
+		return c.EmailAddresses[0]
+	}
+	return c.Subject.CommonName
+}
+
+// secure has conn, to the backend at address, go through a TLS handshake.
+func secure(ctx context.Context, conn net.Conn, conf *tls.Config, address string) (net.Conn, error) {
+	if conf.ServerName == "" {
+		conf = conf.Clone()
+		conf.ServerName = hostOf(address)
+	}
+	secured := tls.Client(conn, conf)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return secured, nil
+}
