@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -44,8 +45,11 @@ type Route struct {
 	Listen   string
 	Listener net.Listener
 	// TLS is what clients must agree on before they are let in; nil: they speak in the clear. The first name in a client's
-	// verified certificate is its identity.
+	// verified certificate is its identity; without one that is its address.
 	TLS *tls.Config
+	// ProxyFrom are the proxies in front: each of their connections begins with a PROXY header, which says where the client
+	// is, and nobody else may come. None: clients come themselves. A relay has RelayConfig.ProxyFrom.
+	ProxyFrom []netip.Prefix
 	// Codec is the protocol that clients speak.
 	Codec protocol.Codec
 	// Rules are what a request must meet. Nil lets pass whatever the codec accepts.
@@ -207,6 +211,9 @@ func (r *Route) check(bad func(field, format string, args ...any)) {
 		bad("backends", "there must be at least one")
 	}
 	if r.Kind == Relay {
+		if len(r.ProxyFrom) > 0 {
+			bad("proxy_from", "a relay has relay.proxy_from")
+		}
 		r.checkRelay(bad)
 		r.checkBounds(bad)
 		return
@@ -223,6 +230,9 @@ func (r *Route) check(bad func(field, format string, args ...any)) {
 }
 
 func (r *Route) checkExchange(bad func(field, format string, args ...any)) {
+	if network, _ := splitAddress(r.Listen); network == "unix" && len(r.ProxyFrom) > 0 {
+		bad("proxy_from", "who comes through a unix socket has no address")
+	}
 	traits := r.Codec.Traits()
 	mode := r.mode()
 	if _, ok := r.Codec.(protocol.Keyed); r.Balance == ByKey && !ok {

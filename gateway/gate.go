@@ -77,12 +77,12 @@ func (g *gate) accept(ctx context.Context) {
 	}
 }
 
-// let lets conn in, after a handshake if its route wants one.
+// let lets conn in, after what its route wants settled first.
 func (g *gate) let(ctx context.Context, conn net.Conn) {
 	f := *g.front.Load()
-	if conf := f.security(); conf != nil {
-		g.shake(ctx, conn, conf)
+	if p := f.preface(); p.wanted() {
+		g.shake(ctx, conn, p)
 		return
 	}
-	f.admit(conn)
+	f.admit(conn, conn.RemoteAddr().String())
 }

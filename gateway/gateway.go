@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"runtime"
@@ -84,8 +83,8 @@ func New(c Config) (*Gateway, error) {
 // front is what routes of every kind have.
 type front interface {
 	entrance() *door
-	security() *tls.Config
-	admit(net.Conn)
+	preface() preface
+	admit(conn net.Conn, peer string)
 	snapshot() RouteSnapshot
 	backends() []BackendView
 	assign(backend string, d Duty) bool

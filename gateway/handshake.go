@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,28 +14,36 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// What bounds the TLS handshakes of one listener.
+// What bounds the handshakes of one listener.
 const (
 	handshakeTime  = 10 * time.Second
 	maxHandshakes  = 256                // at once
 	maxHandshakesA = maxHandshakes >> 2 // from one address, so that nobody can have all
 )
 
-// TLSCounters are the TLS handshakes of one route with its clients.
-type TLSCounters struct {
+// preface is what must be settled with a client before it is let in.
+type preface struct {
+	proxies []netip.Prefix // that say for whom they speak; nobody else may come. None: there are no proxies
+	tls     *tls.Config    // nil: what follows is in the clear
+}
+
+func (p preface) wanted() bool { return len(p.proxies) > 0 || p.tls != nil }
+
+// HandshakeCounters are what was settled with clients of one route before they were let in: PROXY headers and TLS.
+type HandshakeCounters struct {
 	Done    uint64 `json:"done"`
 	Failed  uint64 `json:"failed"`  // with what the client has said, or was to show; or not over in time
 	Crowded uint64 `json:"crowded"` // not begun, as too many were under way
 }
 
-// shakeCounters is what is behind TLSCounters while a route runs.
+// shakeCounters is what is behind HandshakeCounters while a route runs.
 type shakeCounters struct{ done, failed, crowded atomic.Uint64 }
 
-func (c *shakeCounters) snapshot(conf *tls.Config) *TLSCounters {
-	if conf == nil {
+func (c *shakeCounters) snapshot(p preface) *HandshakeCounters {
+	if !p.wanted() {
 		return nil
 	}
-	return &TLSCounters{Done: c.done.Load(), Failed: c.failed.Load(), Crowded: c.crowded.Load()}
+	return &HandshakeCounters{Done: c.done.Load(), Failed: c.failed.Load(), Crowded: c.crowded.Load()}
 }
 
 // handshakes are the clients of one listener that are not let in yet: each has a goroutine until its TLS handshake is over.
@@ -70,11 +79,16 @@ func (h *handshakes) end(host string) {
 	}
 }
 
-// shake has conn go through the handshake that conf asks for, and then lets it in. It does not block.
-func (g *gate) shake(ctx context.Context, conn net.Conn, conf *tls.Config) {
+// shake settles p with the client of conn, and then lets it in. It does not block.
+func (g *gate) shake(ctx context.Context, conn net.Conn, p preface) {
 	host := hostOf(conn.RemoteAddr().String())
 	d := (*g.front.Load()).entrance()
-	if !g.shakes.begin(host) {
+	switch {
+	case len(p.proxies) > 0 && !within(p.proxies, addressOf(conn.RemoteAddr()).Addr()):
+		d.shakes.failed.Add(1)
+		d.notLetIn(conn, errNoProxy)
+		return
+	case !g.shakes.begin(host):
 		d.shakes.crowded.Add(1)
 		d.notLetIn(conn, errManyHandshakes)
 		return
@@ -83,8 +97,8 @@ func (g *gate) shake(ctx context.Context, conn net.Conn, conf *tls.Config) {
 		defer g.shakes.end(host)
 		ctx, cancel := context.WithTimeout(ctx, handshakeTime)
 		defer cancel()
-		secured := tls.Server(conn, conf)
-		if err := secured.HandshakeContext(ctx); err != nil {
+		settled, peer, err := p.settle(ctx, conn)
+		if err != nil {
 			if ctx.Err() != nil {
 				err = errSlowHandshake
 			}
@@ -93,13 +107,32 @@ func (g *gate) shake(ctx context.Context, conn net.Conn, conf *tls.Config) {
 			return
 		}
 		d.shakes.done.Add(1)
-		(*g.front.Load()).admit(secured)
+		(*g.front.Load()).admit(settled, peer)
 	})
 }
 
+// settle returns the connection that what follows comes on, and where its client is.
+func (p preface) settle(ctx context.Context, conn net.Conn) (net.Conn, string, error) {
+	peer := conn.RemoteAddr().String()
+	if len(p.proxies) > 0 {
+		h, err := takeProxyHeader(ctx, conn)
+		if err != nil {
+			return nil, "", err
+		}
+		if h.source.IsValid() {
+			peer = h.source.String()
+		}
+	}
+	if p.tls == nil {
+		return conn, peer, nil
+	}
+	secured := tls.Server(conn, p.tls)
+	return secured, peer, secured.HandshakeContext(ctx)
+}
+
 var (
-	errManyHandshakes = errors.New("too many TLS handshakes are under way")
-	errSlowHandshake  = errors.New("the TLS handshake was not over within " + handshakeTime.String())
+	errManyHandshakes = errors.New("too many handshakes are under way")
+	errSlowHandshake  = errors.New("the handshake was not over within " + handshakeTime.String())
 )
 
 // notLetIn closes the connection of a client that could not say anything, and logs why.
@@ -135,6 +168,14 @@ func nameOf(c *x509.Certificate) string {
 		return c.EmailAddresses[0]
 	}
 	return c.Subject.CommonName
+}
+
+// identityOf returns who is on the other side of conn: the name in its certificate, or its address.
+func identityOf(conn net.Conn, peer string) string {
+	if name := nameOf(certificateOf(conn)); name != "" {
+		return name
+	}
+	return hostOf(peer)
 }
 
 // secure has conn, to the backend at address, go through a TLS handshake.

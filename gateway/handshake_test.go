@@ -109,9 +109,9 @@ func TestTLSOnBothSides(t *testing.T) {
 	plain.send("Q 1 in the clear")
 	for plain.line() != "" {
 	}
-	waitFor(t, func() bool { return g.Snapshot().Routes[0].TLS.Failed == 2 })
-	if s := g.Snapshot().Routes[0]; *s.TLS != (TLSCounters{Done: 1, Failed: 2}) || s.Counters.Received != 2 {
-		t.Errorf("got %+v, %+v", s.TLS, s.Counters)
+	waitFor(t, func() bool { return g.Snapshot().Routes[0].Handshakes.Failed == 2 })
+	if s := g.Snapshot().Routes[0]; *s.Handshakes != (HandshakeCounters{Done: 1, Failed: 2}) || s.Counters.Received != 2 {
+		t.Errorf("got %+v, %+v", s.Handshakes, s.Counters)
 	}
 	_ = g.Close()
 	<-served
@@ -157,7 +157,7 @@ func TestFaultF10RotationUnderLoad(t *testing.T) {
 	}
 	rotations := times(t, 60)
 	for n := range rotations {
-		before := g.Snapshot().Routes[0].TLS.Done
+		before := g.Snapshot().Routes[0].Handshakes.Done
 		if n%7 == 3 {
 			certstest.Write(t, creds.dir, "gate.crt", []byte("no certificate"))
 			if _, err := creds.gate.Refresh(); err == nil {
@@ -167,12 +167,12 @@ func TestFaultF10RotationUnderLoad(t *testing.T) {
 			creds.issue("gate", "127.0.0.1")
 			creds.refresh(creds.gate)
 		}
-		waitFor(t, func() bool { return g.Snapshot().Routes[0].TLS.Done > before || t.Failed() })
+		waitFor(t, func() bool { return g.Snapshot().Routes[0].Handshakes.Done > before || t.Failed() })
 	}
 	close(stop)
 	wg.Wait()
-	if s := g.Snapshot().Routes[0]; s.Counters.Answered != s.Counters.Received || s.TLS.Failed != 0 {
-		t.Errorf("got %+v, %+v", s.Counters, s.TLS)
+	if s := g.Snapshot().Routes[0]; s.Counters.Answered != s.Counters.Received || s.Handshakes.Failed != 0 {
+		t.Errorf("got %+v, %+v", s.Counters, s.Handshakes)
 	}
 }
 
@@ -190,7 +190,7 @@ func TestFaultD10AFloodOfHandshakes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	waitFor(t, func() bool { return g.Snapshot().Routes[0].TLS.Crowded == 10 })
+	waitFor(t, func() bool { return g.Snapshot().Routes[0].Handshakes.Crowded == 10 })
 	d := creds.client.Dialer()
 	conn, err := (&tls.Dialer{NetDialer: &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}, Config: d}).Dial("tcp", g.Addr("r").String())
 	if err != nil {

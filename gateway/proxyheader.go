@@ -2,13 +2,17 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // proxyHeader is what a PROXY header says about the connection that it stands in front of. Both
@@ -20,6 +24,7 @@ type proxyHeader struct {
 const (
 	proxyLine      = "PROXY "                 // how version 1 begins
 	proxySignature = "\r\n\r\n\x00\r\nQUIT\n" // how version 2 begins
+	proxyLeast     = len("PROXY UNKNOWN\r\n") // bytes of the shortest, of either version
 	proxyLineMost  = 107                      // bytes of version 1, its end included
 	proxyMost      = 4 << 10                  // bytes of version 2: addresses take 216, the rest is for extensions
 	proxyFixed     = len(proxySignature) + 4  // bytes in front of the addresses of version 2
@@ -45,6 +50,41 @@ func readProxyHeader(p []byte) (h proxyHeader, n int, err error) {
 		return proxyHeader{}, 0, err
 	}
 	return h, n, nil
+}
+
+// takeProxyHeader reads the header that stands in front of what else comes on conn, and not a byte more. When ctx is done it
+// ends, and conn is of no use any more.
+func takeProxyHeader(ctx context.Context, conn net.Conn) (proxyHeader, error) {
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+	buf := make([]byte, 0, proxyLineMost)
+	for want := proxyLeast; ; want = proxyWants(buf) {
+		at := len(buf)
+		buf = append(buf, make([]byte, want)...)
+		_, err := io.ReadFull(conn, buf[at:])
+		if err != nil {
+			stop()
+			return proxyHeader{}, fmt.Errorf("PROXY header: %w", err)
+		}
+		h, n, err := readProxyHeader(buf)
+		if n == 0 && err == nil {
+			continue
+		}
+		if !stop() {
+			err = ctx.Err()
+		}
+		return h, err
+	}
+}
+
+// proxyWants returns how many bytes are certain to follow p, the beginning of a header.
+func proxyWants(p []byte) int {
+	switch {
+	case begins(p, proxyLine):
+		return 1
+	case len(p) < proxyFixed:
+		return proxyFixed - len(p)
+	}
+	return proxyFixed + int(binary.BigEndian.Uint16(p[14:])) - len(p) // readProxyHeader has seen that it is not too much
 }
 
 // begins reports whether p begins with s, as far as it goes.

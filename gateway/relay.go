@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -96,12 +95,12 @@ func newRelay(conf Route, shards []*tunnel.Shard, log *logrus.Entry, old *relay)
 	return r
 }
 
-// security is what clients must agree on before they are let in; nil: nothing.
-func (r *relay) security() *tls.Config { return r.conf.TLS }
+// preface is what must be settled with clients before they are let in. PROXY headers it reads itself, with what comes behind.
+func (r *relay) preface() preface { return preface{tls: r.conf.TLS} }
 
 // admit begins with a new connection, or turns it away.
-func (r *relay) admit(conn net.Conn) {
-	c := &relayed{relay: r, number: sessionsNumbered.Add(1), w: lightest(r.workers), began: time.Now().UnixNano(), peer: conn.RemoteAddr().String()}
+func (r *relay) admit(conn net.Conn, peer string) {
+	c := &relayed{relay: r, number: sessionsNumbered.Add(1), w: lightest(r.workers), began: time.Now().UnixNano(), peer: peer}
 	c.opening = &opening{relay: r, proxied: len(r.conf.Relay.ProxyFrom) == 0, who: proxyHeader{addressOf(conn.RemoteAddr()), addressOf(conn.LocalAddr())}}
 	if why := r.enters(c); why != nil {
 		r.logRefusal(c, why)

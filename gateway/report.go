@@ -38,7 +38,7 @@ func (r *route) refused(s *Session, m *protocol.Message, n *protocol.Notice) {
 		return
 	}
 	fields := logrus.Fields{"peer": s.peer, "class": n.Class.String(), "cause": n.Cause.String(), "bytes": len(m.Frame)}
-	if s.identity != "" {
+	if s.identity != hostOf(s.peer) {
 		fields["identity"] = s.identity
 	}
 	if len(n.Reasons) > 0 {
@@ -103,7 +103,7 @@ func (r *route) logSession(s *Session, cause error) {
 	if cause != nil {
 		fields["cause"] = cause.Error()
 	}
-	if s.identity != "" {
+	if s.identity != hostOf(s.peer) {
 		fields["identity"] = s.identity
 	}
 	r.logger.WithFields(fields).Info("client left")

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"crypto/tls"
 	"net"
 	"sync/atomic"
 	"time"
@@ -194,14 +193,14 @@ func (w *worker) flush() {
 	w.touched = w.touched[:0]
 }
 
-// security is what clients must agree on before they are let in; nil: nothing.
-func (r *route) security() *tls.Config { return r.conf.TLS }
+// preface is what must be settled with clients before they are let in.
+func (r *route) preface() preface { return preface{r.conf.ProxyFrom, r.conf.TLS} }
 
-// admit makes a Session of a new connection, or turns it away.
-func (r *route) admit(conn net.Conn) {
-	name := r.conf.Name + " " + conn.RemoteAddr().String()
-	peer := name[len(r.conf.Name)+1:] // one string for all who keep it
-	s := &Session{route: r, number: sessionsNumbered.Add(1), peer: peer, identity: nameOf(certificateOf(conn)), began: momentOf(time.Now()), w: lightest(r.workers)}
+// admit makes a Session of a new connection, of a client at peer, or turns it away.
+func (r *route) admit(conn net.Conn, peer string) {
+	name := r.conf.Name + " " + peer
+	peer = name[len(r.conf.Name)+1:] // one string for all who keep it
+	s := &Session{route: r, number: sessionsNumbered.Add(1), peer: peer, identity: identityOf(conn, peer), began: momentOf(time.Now()), w: lightest(r.workers)}
 	if full, ok := r.enter(s, peer); !ok {
 		r.counters.limits[full].Add(1)
 		turnAway(conn, r.say(nil, nil, &protocol.Notice{Class: protocol.Later, Cause: protocol.Busy, RetryAfter: r.conf.RetryAfter}))
@@ -319,7 +318,7 @@ func appendReply(dst []byte, codec protocol.Codec, m *protocol.Message) ([]byte,
 }
 
 func (r *route) snapshot() RouteSnapshot {
-	s := RouteSnapshot{Name: r.conf.Name, Paused: r.paused.Load(), Protocol: r.codec.Traits().Name, Mode: r.mode.String(), Counters: r.counters.snapshot(), TLS: r.shakes.snapshot(r.conf.TLS)}
+	s := RouteSnapshot{Name: r.conf.Name, Paused: r.paused.Load(), Protocol: r.codec.Traits().Name, Mode: r.mode.String(), Counters: r.counters.snapshot(), Handshakes: r.shakes.snapshot(r.preface())}
 	if a := r.address(); a != nil {
 		s.Listen = a.String()
 	}

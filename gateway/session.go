@@ -19,7 +19,7 @@ type Session struct {
 	began  moment
 	number uint64 // of all sessions of the process
 
-	identity string // who the client is, by its certificate; empty: nobody knows
+	identity string // who the client is: the name in its certificate, or its address
 
 	resume protocol.Resume
 	skip   int64  // bytes of a body that nobody wants
@@ -258,6 +258,7 @@ func (s *Session) judge(m *protocol.Message) *protocol.Notice {
 	if n := s.police(m); n != nil {
 		return n
 	}
+	m.Identity = s.identity
 	if err := s.route.checkers[s.w.n].Validate(m); err != nil {
 		return s.failure(err)
 	}

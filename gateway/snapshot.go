@@ -72,7 +72,8 @@ type RouteSnapshot struct {
 	Backends []BackendSnapshot `json:"backends"`
 	Relay    *RelayCounters    `json:"relay,omitempty"` // of a route of kind Relay, in place of Counters
 	Mirrors  []MirrorSnapshot  `json:"mirrors,omitempty"`
-	TLS      *TLSCounters      `json:"tls,omitempty"` // of a route whose clients speak it
+	// Handshakes are of a route whose clients speak TLS, or come through proxies.
+	Handshakes *HandshakeCounters `json:"handshakes,omitempty"`
 }
 
 // MirrorSnapshot is the state of one mirror. It balances: what was copied to it or missed

@@ -35,6 +35,9 @@ type Message struct {
 	// Memo is what the codec remembers of a connection between two of its messages. Who calls Decode sets it before to
 	// what was left there with the last message that was accepted, 0 at first.
 	Memo uint64
+	// Identity is who has sent a Request, as the gateway knows its client: the name in its certificate, or its address. Codecs
+	// do not set it; empty: nobody knows.
+	Identity string
 	// Bind tells which connection to a backend a Request needs.
 	Bind Bind
 	// Holds is how much longer than others a Request may take to be answered; negative: as long as it likes.

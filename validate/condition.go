@@ -196,7 +196,7 @@ func newMatches(n *ast.BinaryNode, getters map[string]protocol.Getter) *conditio
 func newOperand(node ast.Node, getters map[string]protocol.Getter) (operand, bool) {
 	switch n := node.(type) {
 	case *ast.IdentifierNode:
-		return operand{word: n.Value}, slices.Contains([]string{"name", "kind", "id", "size"}, n.Value)
+		return operand{word: n.Value}, slices.Contains([]string{"name", "kind", "id", "size", "identity"}, n.Value)
 	case *ast.CallNode:
 		callee, ok := n.Callee.(*ast.IdentifierNode)
 		if !ok || !slices.Contains(pathFuncs, callee.Value) || len(n.Arguments) != 1 {
@@ -311,6 +311,8 @@ func (o *operand) value(m *protocol.Message, budget int) (scalar, bool) {
 		return scalar{kind: aText, text: m.ID}, true
 	case "kind":
 		return scalar{kind: aWord, fixed: m.Kind.String()}, true
+	case "identity":
+		return scalar{kind: aWord, fixed: m.Identity}, true
 	case "size":
 		n := len(m.Frame) + int(m.Rest)
 		return scalar{kind: anInteger, integer: n, number: float64(n)}, true

@@ -12,6 +12,8 @@ type env struct {
 	Kind string `expr:"kind"`
 	ID   string `expr:"id"`
 	Size int    `expr:"size"`
+	// Identity is who has sent the message: the name in a certificate, or an address.
+	Identity string `expr:"identity"`
 
 	// Field is the value at a path: a string, a float64, a bool, or nil for what is missing
 	// or null. Of a list or an object it is nil, too: they are for Count and Type.
@@ -59,6 +61,7 @@ func (e *env) begin(rule *expression, m *protocol.Message) {
 	if e.ID != string(m.ID) {
 		e.ID = string(m.ID)
 	}
+	e.Identity = m.Identity
 	e.Kind, e.Size = m.Kind.String(), len(m.Frame)+int(m.Rest)
 }
 

@@ -34,7 +34,7 @@ var builtins = []string{"len", "lower", "upper", "trim", "trimPrefix", "trimSuff
 	"indexOf", "lastIndexOf", "abs", "ceil", "floor", "round", "int", "float", "string", "min", "max"}
 
 // words are what an expression may say, for hints.
-var words = slices.Concat([]string{"name", "kind", "id", "size", "all", "any", "none", "one", "filter", "map"}, pathFuncs, builtins)
+var words = slices.Concat([]string{"name", "kind", "id", "size", "identity", "all", "any", "none", "one", "filter", "map"}, pathFuncs, builtins)
 
 func (k *compiler) expr(text string, class protocol.Class) engine {
 	const longest = 64 << 10

@@ -121,14 +121,14 @@ func (k *compiler) rule(r *Rule) *compiled {
 		ok   bool
 	}{
 		{"allow", r.Allow != nil}, {"deny", r.Deny != nil}, {"rule", r.Expr != ""},
-		{"field", r.Field != nil}, {"schema", r.Schema != nil}, {"limits", r.Limits != nil},
+		{"field", r.Field != nil}, {"schema", r.Schema != nil}, {"limits", r.Limits != nil}, {"bind", r.Bind != nil},
 	} {
 		if have.ok {
 			kinds = append(kinds, have.kind)
 		}
 	}
 	if len(kinds) != 1 {
-		key, err := "rule", errors.New("one of allow, deny, rule, field, schema and limits is wanted, and there is none")
+		key, err := "rule", errors.New("one of allow, deny, rule, field, schema, limits and bind is wanted, and there is none")
 		if len(kinds) > 1 {
 			key, err = kinds[1], fmt.Errorf("a rule is of one kind, and this is %s too", kinds[0])
 		}
@@ -156,6 +156,9 @@ func (k *compiler) rule(r *Rule) *compiled {
 		out.engine = s
 	case "limits":
 		out.engine = k.limits(r.Limits)
+	case "bind":
+		out.Name, out.Class = "bind "+r.Bind.Path, protocol.Denied
+		out.engine = k.bind(r.Bind)
 	}
 	if r.Name != "" {
 		out.Name = r.Name

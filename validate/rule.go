@@ -7,7 +7,7 @@ import (
 )
 
 // Rule is one rule as an operator writes it. Exactly one of Allow, Deny, Expr, Field,
-// Schema and Limits is set.
+// Schema, Limits and Bind is set.
 type Rule struct {
 	Name   string         `json:"name,omitempty" doc:"Shown in reasons and counters. The default is made of the kind: 'schema', 'field /params/qty', 'limits', 'allow', 'deny', 'rule 2'."`
 	Mode   Mode           `json:"mode,omitempty" doc:"What happens if the rule is violated."`
@@ -17,10 +17,18 @@ type Rule struct {
 
 	Allow  []string `json:"allow,omitempty" doc:"The operations that are offered, and no others."`
 	Deny   []string `json:"deny,omitempty" doc:"The operations that are not."`
-	Expr   string   `json:"expr,omitempty" doc:"An expression that must be true. It may use name, kind, id, size and, with a constant path, field, has, type, text, number and count."`
+	Expr   string   `json:"expr,omitempty" doc:"An expression that must be true. It may use name, kind, id, size, identity and, with a constant path, field, has, type, text, number and count."`
 	Field  *Field   `json:"field,omitempty" doc:"About one value."`
 	Schema *Schema  `json:"schema,omitempty" doc:"A JSON Schema for the content of operations."`
 	Limits *Limits  `json:"limits,omitempty" doc:"Bounds on sizes."`
+	Bind   *Bind    `json:"bind,omitempty" doc:"Binds a value to who may use it. What is violated is denied."`
+}
+
+// Bind has clients use, at one place, only what is theirs: a terminal, a unit, a facility. A client that is not listed may use
+// nothing there. A value that is missing meets it.
+type Bind struct {
+	Path string              `json:"path" doc:"Where the value is, in the protocol's notation."`
+	To   map[string][]string `json:"to" doc:"By the identity of the client, as its certificate or its address gives it, the values that are its own, or '*' for all."`
 }
 
 // Field is what one value must be. A value that is missing meets all but Required; an

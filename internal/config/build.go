@@ -90,6 +90,7 @@ func (l *loader) route(p path) gateway.Route {
 	}
 	l.relay(p, &s.Relay, &r)
 	l.address(p.join("listen"), s.Listen)
+	r.ProxyFrom = l.networks(p.join("proxy_from"), s.ProxyFrom)
 	r.TLS = l.listenTLS(p, s.Name, s.TLS)
 	r.Codec = l.codec(p, limits)
 	if r.Codec != nil {

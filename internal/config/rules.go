@@ -70,7 +70,7 @@ func (l *loader) rule(p path) (validate.Rule, bool) {
 	}
 	rule := validate.Rule{
 		Name: s.Name, Reason: s.Reason, Names: s.Names,
-		Allow: s.Allow, Deny: s.Deny, Field: s.Field, Limits: s.Limits,
+		Allow: s.Allow, Deny: s.Deny, Field: s.Field, Limits: s.Limits, Bind: s.Bind,
 	}
 	rule.Mode, _ = validate.ParseMode(s.Mode)
 	if s.Class == protocol.Denied.String() {

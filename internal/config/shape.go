@@ -40,6 +40,7 @@ type routeShape struct {
 	Name       string          `json:"name" need:"true" doc:"Shown in logs and metrics. Unique."`
 	Listen     string          `json:"listen" need:"true" doc:"Where clients connect: host:port or unix:/path."`
 	TLS        *listenTLSShape `json:"tls" doc:"Has clients speak TLS, 1.2 or later. Left out: in the clear."`
+	ProxyFrom  []string        `json:"proxy_from" doc:"The networks or addresses of proxies in front, which must send a PROXY header of version 1 or 2, before TLS if there is that. Nobody else may come, and clients count by the address in it. Left out: clients come themselves."`
 	Kind       string          `json:"kind" enum:"exchange|relay" default:"exchange" doc:"An exchange judges each request and brings each result back. A relay moves the bytes of each client to a backend connection of its own, and back."`
 	Relay      relayShape      `json:"relay" doc:"Of kind relay: how a connection must begin and end."`
 	Protocol   protocolShape   `json:"protocol" doc:"What clients and backends speak. A relay needs none; with one, the first frame of each client is judged."`
@@ -164,7 +165,7 @@ type circuitShape struct {
 	Rest     timeout `json:"rest" default:"5s" doc:"Until the next try."`
 }
 
-// ruleShape is one rule: exactly one of schema, rule, field, allow, deny, limits.
+// ruleShape is one rule: exactly one of schema, rule, field, allow, deny, limits, bind.
 type ruleShape struct {
 	Name   string   `json:"name" doc:"Shown in reasons and counters. Default: from what it does."`
 	Mode   string   `json:"mode" enum:"observe|warn|enforce" default:"enforce" doc:"Observe counts, warn logs as well, enforce refuses."`
@@ -178,9 +179,10 @@ type ruleShape struct {
 	Allow  []string         `json:"allow" doc:"The operations that are offered."`
 	Deny   []string         `json:"deny" doc:"The operations that are not."`
 	Limits *validate.Limits `json:"limits" doc:"Bounds on the message or on a part of it."`
+	Bind   *validate.Bind   `json:"bind" doc:"A value and whose it is, by the identity of clients. What is violated is denied."`
 }
 
-var ruleKinds = []string{"schema", "rule", "field", "allow", "deny", "limits"}
+var ruleKinds = []string{"schema", "rule", "field", "allow", "deny", "limits", "bind"}
 
 // protocolShape is the name of a protocol and the options of its codec.
 type protocolShape struct{ json.RawMessage }
