@@ -60,7 +60,11 @@ To check a FILE first:  sallyport check FILE`,
 		newRunCommand(), newCheckCommand(), newDemoCommand(),
 		newSimCommand(), newSendCommand(), newDecodeCommand(), newLearnCommand(),
 		newGraphCommand(), newSchemaCommand(), newDialectCommand(), newMessageProfileCommand(), newVersionCommand(), newManCommand(),
+		newTopCommand(), newExplainCommand(), newSessionsCommand(), newBackendsCommand(), newExchangesCommand(), newRefusalsCommand(),
+		newKickCommand(), newLogLevelCommand(),
 	)
+	root.AddCommand(newDutyCommands()...)
+	root.AddCommand(newPauseCommands()...)
 	return root
 }
 
