@@ -33,9 +33,9 @@ type Gateway struct {
 	gates   []*gate
 	retired map[front]bool // that were changed or removed, while they have clients or connections
 	berths  berths
-	serves  bool
 	ends    bool
 
+	begun    chan struct{} // closed when Serve has started everything
 	stop     chan struct{} // closed by the first Shutdown
 	stopOnce sync.Once
 	hard     chan struct{} // closed when what is open is no longer waited for
@@ -58,7 +58,7 @@ func New(c Config) (*Gateway, error) {
 	}
 	def(&c.Shards, runtime.GOMAXPROCS(0))
 	def(&c.Drain, 30*time.Second)
-	g := &Gateway{conf: c, log: c.Log, retired: map[front]bool{}, berths: berths{}, stop: make(chan struct{}), hard: make(chan struct{}), served: make(chan struct{})}
+	g := &Gateway{conf: c, log: c.Log, retired: map[front]bool{}, berths: berths{}, begun: make(chan struct{}), stop: make(chan struct{}), hard: make(chan struct{}), served: make(chan struct{})}
 	g.longest = g.linger() // the routes share the shards, so the longest linger of theirs is that of all
 	for range c.Shards {
 		g.shards = append(g.shards, tunnel.NewShard(tunnel.ShardConfig{Pump: c.Pump, Linger: g.longest, OnPanic: g.panicked}))
@@ -176,7 +176,7 @@ func (g *Gateway) begin(accept, dial, mirror context.Context) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.crew.accept, g.crew.dial, g.crew.mirror = accept, dial, mirror
-	g.serves = true
+	defer close(g.begun)
 	for _, r := range g.routes {
 		g.start(r)
 	}
@@ -280,9 +280,10 @@ func (g *Gateway) Close() error {
 	idle := false
 	g.serving.Do(func() { idle = true })
 	if idle {
-		close(g.served)
 		g.mu.Lock()
 		defer g.mu.Unlock()
+		g.ends = true
+		close(g.served)
 		return closeGates(g.gates)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

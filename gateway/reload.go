@@ -22,8 +22,8 @@ type Change struct {
 	Later   []string `json:"later"`   // what was changed beside routes, and takes effect when the program is started the next time
 }
 
-// ErrNotServing is the error of a Reload of a Gateway that does not serve, or no longer.
-var ErrNotServing = errors.New("the gateway does not serve")
+// ErrNotServing is the error of a Reload of a Gateway that has ended, or is about to.
+var ErrNotServing = errors.New("the gateway does not serve any more")
 
 // ErrRetired is the cause of what ends because its route was changed or removed.
 var ErrRetired = errors.New("the route was changed or removed while the gateway runs")
@@ -35,15 +35,20 @@ var ErrRetired = errors.New("the route was changed or removed while the gateway 
 // still speaks as it did (Speech, mode, balance), and so does each backend connection whose backend has not changed: the
 // others end when nothing is open on them, and only then the ones that replace them are dialled, so that a backend never has
 // more than it allows. The clients of a route that speaks differently, or was removed, are drained: what they have open is
-// answered, for Config.Drain at most, and what they send beside hears Later. It does not wait for that.
+// answered, for Config.Drain at most, and what they send beside hears Later. It does not wait for that, but for the beginning of
+// Serve.
 func (g *Gateway) Reload(c Config) (Change, error) {
 	if err := c.Check(); err != nil {
 		return Change{}, err
 	}
 	def(&c.Drain, 30*time.Second)
+	select {
+	case <-g.begun:
+	case <-g.served:
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.serves || g.ends {
+	if g.ends {
 		return Change{}, ErrNotServing
 	}
 	gates, err := g.bind(&c)

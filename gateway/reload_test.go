@@ -107,16 +107,8 @@ func reloading(t *testing.T, routes ...Route) *Gateway {
 			t.Error(err)
 		}
 	})
-	for !g.isServing() {
-		runtime.Gosched()
-	}
+	<-g.begun
 	return g
-}
-
-func (g *Gateway) isServing() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.serves
 }
 
 func plainRoute(name, revision string, backends ...BackendConfig) Route {

@@ -24,9 +24,10 @@ is read or written.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
+			o.Version = version().Version
 			return demo.Run(ctx, cmd.OutOrStdout(), o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.Keep, "keep", false, "stay up afterwards, so that you can talk to the gateway yourself")
+	cmd.Flags().BoolVar(&o.Keep, "keep", false, "stay up afterwards, with some traffic, so that you can talk to the gateway yourself and watch it in a browser")
 	return cmd
 }

@@ -117,15 +117,14 @@ func mux(o *Options, g Gateway) http.Handler {
 	if o.Pprof {
 		profiles(m)
 	}
-	m.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, index, o.Version)
-	})
+	servePage(m, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, index, o.Version) })
 	return m
 }
 
 // index is what there is, for a person.
 const index = `sallyport %s
 
+/                    in a browser: all of this, live
 /metrics             for Prometheus
 /healthz             the process lives
 /readyz              each route has a backend, and the gateway is not draining

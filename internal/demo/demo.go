@@ -24,6 +24,8 @@ type Options struct {
 	// Keep stays up after the story until the context is done, so that a person can talk
 	// to the gateway.
 	Keep bool
+	// Version is that of the program, for the page.
+	Version string
 }
 
 const (
@@ -73,10 +75,14 @@ func Run(ctx context.Context, w io.Writer, o Options) (err error) {
 	if err := s.tell(ctx); err != nil {
 		return err
 	}
-	if o.Keep {
-		return s.stay(ctx, address)
+	if !o.Keep {
+		return nil
 	}
-	return nil
+	l, err := goLive(ctx, g, config, o.Version)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.stay(ctx, address, l.page()), l.close())
 }
 
 // route is the name of the one route.
@@ -95,6 +101,7 @@ func configure(codec protocol.Codec, backend string) (gateway.Config, error) {
 		Drain:  time.Second,
 		Routes: []gateway.Route{{
 			Name:     route,
+			Revision: "of the story",
 			Listen:   "127.0.0.1:0",
 			Codec:    codec,
 			Rules:    rules,
@@ -111,11 +118,15 @@ func configure(codec protocol.Codec, backend string) (gateway.Config, error) {
 }
 
 // stay tells how to talk to the gateway, and waits for the end of ctx.
-func (s *story) stay(ctx context.Context, backend string) error {
+func (s *story) stay(ctx context.Context, backend, page string) error {
 	host, port, err := net.SplitHostPort(s.door.String())
 	if err != nil {
 		return err
 	}
+	s.line("")
+	s.line("What it does can be watched in a browser, with some traffic at a second door:")
+	s.line("")
+	s.line("  %s", page)
 	s.line("")
 	s.line("The gateway stays at %s, in front of the backend at %s. In another terminal:", s.door, backend)
 	s.line("")
