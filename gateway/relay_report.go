@@ -96,7 +96,7 @@ func (r *relay) snapshot() RouteSnapshot {
 		s.Protocol = r.codec.Traits().Name
 	}
 	for _, u := range r.upstreams {
-		s.Backends = append(s.Backends, BackendSnapshot{Name: u.conf.Name, Circuit: u.breaker.state(), Dials: u.dials.Load(), Lost: u.lost.Load(),
+		s.Backends = append(s.Backends, BackendSnapshot{Name: u.conf.Name, Circuit: u.breaker.state(), Admin: Duty(u.duty.Load()).String(), Dials: u.dials.Load(), Lost: u.lost.Load(),
 			Links: map[string]int{BackendReady: int(u.open.Load())}})
 	}
 	for _, m := range r.mirrors {

@@ -63,10 +63,10 @@ func (g *Gateway) exchanging(name string) []*route {
 	return list
 }
 
-// Backends returns every backend of every route.
+// Backends returns every backend of every route of the configuration.
 func (g *Gateway) Backends() []BackendView {
 	list := []BackendView{}
-	for _, f := range g.watched("") {
+	for _, f := range g.all() {
 		list = append(list, f.backends()...)
 	}
 	return list
@@ -104,6 +104,32 @@ func (g *Gateway) Latency(route string) Latency {
 		*v = millis(min(sum.quantile(q), most))
 	}
 	return l
+}
+
+// Durations is how long answers took on a route, since it was made: how many took no longer than each bound.
+type Durations struct {
+	Count uint64
+	Sum   time.Duration
+	Upto  map[time.Duration]uint64 // for each bound all that took no longer
+}
+
+// Durations returns how long answers took on the route with that name.
+func (g *Gateway) Durations(name string) Durations {
+	var sum spread
+	for _, f := range g.all() { // not of those that are retired: what is counted must not fall when they have ended
+		if r, ok := f.(*route); ok && r.name == name {
+			for _, w := range r.workers {
+				w.diary.total(&sum)
+			}
+		}
+	}
+	return sum.durations()
+}
+
+func (d *diary) total(sum *spread) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tempo.total(sum)
 }
 
 func (d *diary) recent(sum *spread, at moment) time.Duration {
@@ -162,7 +188,7 @@ func (r *route) backends() []BackendView {
 	var list []BackendView
 	for _, u := range r.upstreams {
 		s := u.snapshot()
-		list = append(list, BackendView{Route: r.name, Name: s.Name, Address: u.conf.Address, Circuit: s.Circuit, Admin: u.duty.get().String(), Links: s.Links,
+		list = append(list, BackendView{Route: r.name, Name: s.Name, Address: u.conf.Address, Circuit: s.Circuit, Admin: s.Admin, Links: s.Links,
 			Tx: s.Tx, Rx: s.Rx, Pending: s.Pending, Expired: s.Expired, Lost: s.Lost, Dials: s.Dials, LastError: u.breaker.why()})
 	}
 	return list
@@ -197,7 +223,7 @@ func (r *relay) backends() []BackendView {
 	s := r.snapshot()
 	for i, u := range r.upstreams {
 		b := &s.Backends[i]
-		list = append(list, BackendView{Route: r.name, Name: b.Name, Address: u.conf.Address, Circuit: b.Circuit, Admin: Duty(u.duty.Load()).String(), Links: b.Links,
+		list = append(list, BackendView{Route: r.name, Name: b.Name, Address: u.conf.Address, Circuit: b.Circuit, Admin: b.Admin, Links: b.Links,
 			Lost: b.Lost, Dials: b.Dials, LastError: u.breaker.why()})
 	}
 	return list

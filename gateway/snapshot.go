@@ -96,6 +96,7 @@ type MirrorSnapshot struct {
 type BackendSnapshot struct {
 	Name    string         `json:"name"`
 	Circuit string         `json:"circuit"` // closed, open, half-open
+	Admin   string         `json:"admin"`   // enabled, draining, disabled: by an operator
 	Links   map[string]int `json:"links"`   // number of connections by state
 	Tx      uint64         `json:"tx"`      // requests sent
 	Rx      uint64         `json:"rx"`      // results received and matched

@@ -92,6 +92,18 @@ func (s *spread) join(o *spread) {
 	s.sum += o.sum
 }
 
+// durations is s at each power of two of microseconds, from 128 µs to 67 s.
+func (s *spread) durations() Durations {
+	d := Durations{Sum: s.sum, Upto: map[time.Duration]uint64{}}
+	for i, n := range s.counts {
+		d.Count += n
+		if bound := spreadBound(i); i%8 == 7 && bound >= 128*time.Microsecond && bound <= 70*time.Second {
+			d.Upto[bound] = d.Count
+		}
+	}
+	return d
+}
+
 func (s *spread) count() (n uint64) {
 	for _, c := range s.counts {
 		n += c

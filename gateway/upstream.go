@@ -226,7 +226,7 @@ func (u *upstream) fire(ctx context.Context, m *machine, event string) {
 }
 
 func (u *upstream) snapshot() BackendSnapshot {
-	s := BackendSnapshot{Name: u.conf.Name, Circuit: u.breaker.state(), Links: map[string]int{},
+	s := BackendSnapshot{Name: u.conf.Name, Circuit: u.breaker.state(), Admin: u.duty.get().String(), Links: map[string]int{},
 		Tx: u.tx.Load(), Rx: u.rx.Load(), Expired: u.expired.Load(), Pending: u.pending.Load(), Unknown: u.unknown.Load(),
 		Dials: u.dials.Load(), Lost: u.lost.Load()}
 	for _, m := range u.links {

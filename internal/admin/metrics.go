@@ -60,6 +60,14 @@ var (
 	queued   = desc("requests_queued", "Requests that wait for room now.", "route")
 	notices  = desc("notices_total", "Notices to clients.", "route", "class")
 	limits   = desc("limits_total", "How often each limit was hit.", "route", "limit")
+	seconds  = desc("request_seconds", "How long answers took, from the request's coming.", "route")
+	paused   = desc("route_paused", "1 while an operator has the clients of a route hear that they are to come again later.", "route")
+
+	accepted = desc("relay_clients_total", "Clients that came to a relay.", "route")
+	rejected = desc("relay_refused_total", "Of these, the ones that got no backend connection.", "route", "reason")
+	ended    = desc("relay_ended_total", "Of these, the ones that have ended otherwise.", "route", "end")
+	open     = desc("relay_open", "Of these, the ones that are still there.", "route")
+	moved    = desc("relay_bytes_total", "Bytes that a relay has moved.", "route", "to")
 
 	sent     = desc("backend_requests_total", "Requests sent to a backend.", "route", "backend")
 	results  = desc("backend_results_total", "Results of a backend that were matched.", "route", "backend")
@@ -67,6 +75,7 @@ var (
 	links    = desc("backend_connections", "Connections to a backend by state.", "route", "backend", "state")
 	dials    = desc("backend_dials_total", "Attempts to connect.", "route", "backend")
 	lost     = desc("backend_connections_lost_total", "Connections that ended without being asked to.", "route", "backend")
+	enabled  = desc("backend_enabled", "0 while an operator has a backend get no requests.", "route", "backend")
 	circuit  = desc("backend_circuit_open", "1 while clients are told at once that a backend is not there.", "route", "backend")
 	copied   = desc("mirror_copied_total", "Messages that a mirror got.", "route", "mirror")
 	missed   = desc("mirror_missed_total", "Messages that a mirror missed.", "route", "mirror")
@@ -81,7 +90,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for i := range counters {
 		ch <- counters[i].desc
 	}
-	for _, d := range []*prometheus.Desc{info, panics, clients, inFlight, queued, notices, limits, sent, results, pending, links, dials, lost, circuit, copied, missed, attached} {
+	for _, d := range []*prometheus.Desc{info, panics, clients, inFlight, queued, notices, limits, seconds, paused, accepted, rejected, ended, open, moved, enabled, sent, results, pending, links, dials, lost, circuit, copied, missed, attached} {
 		ch <- d
 	}
 }
@@ -100,7 +109,12 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for i := range s.Routes {
 		r := &s.Routes[i]
 		now(clients, float64(r.Clients), r.Name)
-		if r.Relay == nil {
+		now(paused, truth(r.Paused), r.Name)
+		if n := r.Relay; n != nil {
+			relay(grown, r.Name, n)
+			now(open, float64(n.Open+n.Waiting), r.Name)
+		} else {
+			ch <- histogram(r.Name, c.g.Durations(r.Name))
 			for i := range counters {
 				grown(counters[i].desc, counters[i].value(&r.Counters), r.Name)
 			}
@@ -124,6 +138,26 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
+func relay(grown func(*prometheus.Desc, uint64, ...string), route string, n *gateway.RelayCounters) {
+	grown(accepted, n.Accepted, route)
+	for reason, n := range n.Refused {
+		grown(rejected, n, route, reason)
+	}
+	for end, n := range n.Ended {
+		grown(ended, n, route, end)
+	}
+	grown(moved, uint64(n.ToBackend), route, "backend")
+	grown(moved, uint64(n.ToClient), route, "client")
+}
+
+func histogram(route string, d gateway.Durations) prometheus.Metric {
+	buckets := map[float64]uint64{}
+	for bound, n := range d.Upto {
+		buckets[bound.Seconds()] = n
+	}
+	return prometheus.MustNewConstHistogram(seconds, d.Count, d.Sum.Seconds(), buckets, route)
+}
+
 func backend(grown func(*prometheus.Desc, uint64, ...string), now func(*prometheus.Desc, float64, ...string), route string, b *gateway.BackendSnapshot) {
 	grown(sent, b.Tx, route, b.Name)
 	grown(results, b.Rx, route, b.Name)
@@ -131,6 +165,7 @@ func backend(grown func(*prometheus.Desc, uint64, ...string), now func(*promethe
 	grown(lost, b.Lost, route, b.Name)
 	now(pending, float64(b.Pending), route, b.Name)
 	now(circuit, truth(b.Circuit == "open"), route, b.Name)
+	now(enabled, truth(b.Admin == gateway.Enabled.String()), route, b.Name)
 	for _, state := range states {
 		now(links, float64(b.Links[state]), route, b.Name, state)
 	}

@@ -53,6 +53,7 @@ type Gateway interface {
 	Refusals(route string, limit int) (list []gateway.RefusalView, more bool)
 	States(route string) gateway.States
 	Latency(route string) gateway.Latency
+	Durations(route string) gateway.Durations
 
 	Kick(session uint64) error
 	Pause(route string) error

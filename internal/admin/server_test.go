@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/gateway"
 )
@@ -50,6 +51,9 @@ func (f *fake) States(string) gateway.States {
 	return gateway.States{Session: map[string]int{"serving": 3}}
 }
 func (f *fake) Latency(string) gateway.Latency { return gateway.Latency{Count: 4, P50: 1.5} }
+func (f *fake) Durations(string) gateway.Durations {
+	return gateway.Durations{Count: 9, Sum: 3 * time.Second, Upto: map[time.Duration]uint64{128 * time.Microsecond: 4}}
+}
 func (f *fake) Backends() []gateway.BackendView {
 	return []gateway.BackendView{{Route: "wards", Name: "b", Admin: "enabled"}}
 }
@@ -79,7 +83,7 @@ func (f *fake) Refusals(string, int) ([]gateway.RefusalView, bool) {
 
 func route(name string, ready int) gateway.RouteSnapshot {
 	return gateway.RouteSnapshot{Name: name, Clients: 3, Counters: gateway.Counters{Received: 7, Forwarded: 5, InFlight: 2, Notices: map[string]uint64{"later": 4}, Limits: map[string]uint64{"queue_time": 9}},
-		Backends: []gateway.BackendSnapshot{{Name: "b", Circuit: "closed", Links: map[string]int{gateway.BackendReady: ready, gateway.BackendBackingOff: 1}, Tx: 5, Rx: 3, Pending: 2}},
+		Backends: []gateway.BackendSnapshot{{Name: "b", Circuit: "closed", Admin: "enabled", Links: map[string]int{gateway.BackendReady: ready, gateway.BackendBackingOff: 1}, Tx: 5, Rx: 3, Pending: 2}},
 		Mirrors:  []gateway.MirrorSnapshot{{Name: "audit", State: "attached", Copied: 5}}}
 }
 
@@ -125,7 +129,9 @@ func TestWhatIsTold(t *testing.T) {
 	status, text, header := get(t, s, "localhost", "/metrics")
 	for _, want := range []string{`sallyport_info{version="1.2.3"} 1`, "sallyport_panics_total 1", `sallyport_requests_received_total{route="wards"} 7`, `sallyport_requests_in_flight{route="wards"} 2`,
 		`sallyport_notices_total{class="later",route="wards"} 4`, `sallyport_limits_total{limit="queue_time",route="wards"} 9`, `sallyport_backend_connections{backend="b",route="wards",state="ready"} 2`,
-		`sallyport_backend_connections{backend="b",route="wards",state="dialing"} 0`, `sallyport_backend_circuit_open{backend="b",route="wards"} 0`, `sallyport_mirror_copied_total{mirror="audit",route="wards"} 5`, "go_goroutines"} {
+		`sallyport_backend_connections{backend="b",route="wards",state="dialing"} 0`, `sallyport_backend_circuit_open{backend="b",route="wards"} 0`, `sallyport_mirror_copied_total{mirror="audit",route="wards"} 5`,
+		`sallyport_request_seconds_bucket{route="wards",le="0.000128"} 4`, `sallyport_request_seconds_sum{route="wards"} 3`, `sallyport_request_seconds_count{route="wards"} 9`,
+		`sallyport_route_paused{route="wards"} 0`, `sallyport_backend_enabled{backend="b",route="wards"} 1`, "go_goroutines"} {
 		if !strings.Contains(text, want+"\n") && !strings.Contains(text, want+" ") {
 			t.Errorf("there is no %s in\n%s", want, text)
 		}
