@@ -80,16 +80,14 @@ const rebuffReasons = 8
 
 // note writes down that x is over, whose last event has been fired. The lock of its client's VConn is held.
 func (d *diary) note(x *exchange, now time.Time) {
-	p := page{number: x.number, session: x.session.number, peer: x.session.peer, who: x.session.identity, began: x.began, ended: momentOf(now), track: x.track, outcome: x.outcome, state: x.state, joined: x.joined}
-	took := time.Duration(p.ended - p.began)
-	if p.track.queued > 0 {
-		took += p.track.queued.duration()
-	}
+	s, ended := x.session, momentOf(now)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	*d.ended.next(diaryEnded) = p
-	if p.state == answered && !p.joined {
-		d.tempo.add(took, p.ended)
+	p := d.ended.next(diaryEnded) // field by field: there is one for each request
+	p.number, p.session, p.peer, p.who = x.number, s.number, s.peer, s.identity
+	p.began, p.ended, p.track, p.outcome, p.state, p.joined = x.began, ended, x.track, x.outcome, x.state, x.joined
+	if x.state == answered && !x.joined {
+		d.tempo.add(time.Duration(ended-x.began)+x.track.queued.duration(), ended)
 	}
 }
 

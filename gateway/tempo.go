@@ -10,6 +10,8 @@ type tempo struct {
 	all    spread   // but for the slices
 	slices []spread // the last minute and a little more, in slices; nil until something is added
 	now    int64    // which slice is being filled, counted from the beginning
+	at     int      // where that is
+	until  moment   // when the next one begins
 	most   [timeSlices]time.Duration
 }
 
@@ -30,15 +32,17 @@ const spreadPowers = 30
 
 // add counts d, which ended at.
 func (t *tempo) add(d time.Duration, at moment) {
-	if t.slices == nil {
-		t.slices, t.now = make([]spread, timeSlices), sliceOf(at)
+	if at >= t.until || t.slices == nil {
+		if t.slices == nil {
+			t.slices, t.now = make([]spread, timeSlices), sliceOf(at)-1
+		}
+		t.turn(at)
 	}
-	t.turn(at)
-	i := sliceAt(t.now)
-	s := &t.slices[i]
+	d = max(d, 1) // what has a sum has something in it
+	s := &t.slices[t.at]
 	s.counts[spreadIndex(d)]++
 	s.sum += d
-	t.most[i] = max(t.most[i], d)
+	t.most[t.at] = max(t.most[t.at], d)
 }
 
 // sliceOf returns in which slice of all time a moment lies, which in a test may be before the beginning, and sliceAt where that
@@ -58,7 +62,7 @@ func (t *tempo) turn(at moment) {
 		t.all.join(&t.slices[i])
 		t.slices[i], t.most[i] = spread{}, 0
 	}
-	t.now = now
+	t.now, t.at, t.until = now, sliceAt(now), moment(now+1)*moment(timeSlice)
 }
 
 // recent adds the last minute to sum, and returns the longest of it.
