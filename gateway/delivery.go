@@ -18,6 +18,9 @@ func (s *Session) deliver(x *exchange, out []byte, final bool, e event, now time
 	h := s.vc.Lock()
 	defer h.Unlock()
 	c := s.route.counters
+	if final {
+		s.repayOne(h)
+	}
 	if final && !x.joined {
 		c.inFlight.Add(-1)
 	}

@@ -21,6 +21,7 @@ type desk struct {
 	cause       error                // it is closed
 	open        int32                // exchanges that have no answer yet
 	lies        int32                // all that lies here, answered or not
+	owed        int32                // of what is open, that which counts for who comes next from its address
 	waits       bool                 // a request waits for room, and is not here yet
 	shown       shown                // what others may see of the Session
 	bound       bool                 // the client has changed its own connection for its later requests

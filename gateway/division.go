@@ -212,6 +212,7 @@ func (s *Session) deliverPart(x *exchange, body []byte, e event, now time.Time) 
 func (s *Session) join(h *tunnel.Held, d *division, now time.Time) {
 	r := s.route
 	x := d.whole
+	s.repayOne(h)
 	r.counters.inFlight.Add(-1)
 	if s.desk.closed {
 		x.end(r.counters, abandon, now)

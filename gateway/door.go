@@ -24,9 +24,10 @@ type door struct {
 	perPeer int // from one address
 	guests  map[guest]stay
 	hosts   map[string]int // connections by address
-	empty   chan struct{}  // closed when draining and the last guest has left
-	vacated bool           // it is
-	aborted error          // why everyone is to end now
+	debts   debts
+	empty   chan struct{} // closed when draining and the last guest has left
+	vacated bool          // it is
+	aborted error         // why everyone is to end now
 }
 
 // stay is what the door knows of a client that is in.

@@ -110,6 +110,7 @@ func (s *Session) finishUp() {
 	if s.phase.is() == serving {
 		s.phase.step(drain)
 	}
+	s.leaveDebts()
 	if s.drainDesk() {
 		s.leave(s.reason())
 	}
@@ -181,5 +182,6 @@ func (s *Session) leave(cause error) {
 	}
 	s.unhold()
 	s.evict(errOwnerLeft)
+	s.leaveDebts()
 	s.route.leave(s, cause)
 }

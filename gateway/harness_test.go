@@ -123,6 +123,9 @@ func (w *world) balance() {
 		w.t.Errorf("forwarded %d is not answered %d + failed %d + expired %d + abandoned %d + in flight %d",
 			c.Forwarded, c.Answered, c.Failed, c.Expired, c.Abandoned, c.InFlight)
 	}
+	if n := w.g.routes[0].debts.all.Load(); c.InFlight == 0 && n != 0 {
+		w.t.Errorf("%d requests of clients that have left are held against others, and none is in flight", n)
+	}
 	for _, m := range w.g.routes[0].mirrors {
 		s := m.snapshot()
 		if n := s.Copied + s.Missed + uint64(s.Waiting); n != c.Forwarded && !m.conf.Results {

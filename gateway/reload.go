@@ -56,13 +56,14 @@ func (g *Gateway) Reload(c Config) (Change, error) {
 		return Change{}, err
 	}
 	g.berths.sweep()
-	s := succession{g: g, change: Change{Later: g.fixed(&c)}}
+	s := succession{g: g, change: Change{Kept: []string{}, Changed: []string{}, Renewed: []string{}, Added: []string{}, Removed: []string{}, Later: g.fixed(&c)}}
 	s.settle(&c, gates)
 	return s.change, nil
 }
 
 // fixed names what of c cannot be changed while the gateway runs. g is locked.
-func (g *Gateway) fixed(c *Config) (list []string) {
+func (g *Gateway) fixed(c *Config) []string {
+	list := []string{}
 	if c.Shards != 0 && c.Shards != len(g.shards) {
 		list = append(list, "shards")
 	}

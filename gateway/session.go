@@ -273,6 +273,9 @@ func (s *Session) judge(m *protocol.Message) *protocol.Notice {
 	case int(s.lies) >= r.limits.InFlight && !r.ordered: // where answers come in order nothing is lost by not reading on
 		r.counters.limits[limitInFlight].Add(1)
 		return s.notice(protocol.Later, protocol.Busy)
+	case r.indebted(s):
+		r.counters.limits[limitAbandoned].Add(1)
+		return s.notice(protocol.Later, protocol.Busy)
 	case r.counters.inFlight.Load()+r.counters.queued.Load() >= int64(r.limits.InFlightTotal):
 		r.counters.limits[limitInFlightTotal].Add(1)
 		return s.notice(protocol.Later, protocol.Busy)

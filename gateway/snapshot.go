@@ -133,11 +133,12 @@ const (
 	limitProbes
 	limitReversals
 	limitCitations
+	limitAbandoned
 	numLimits
 )
 
 var limitNames = [numLimits]string{"frame", "frame_time", "idle", "in_flight", "in_flight_total", "connections", "connections_per_peer",
-	"queue", "queue_time", "answer_time", "body_time", "inline", "gather", "parked", "lane", "strikes", "backend_strikes", "probes", "reversals", "citations"}
+	"queue", "queue_time", "answer_time", "body_time", "inline", "gather", "parked", "lane", "strikes", "backend_strikes", "probes", "reversals", "citations", "abandoned"}
 
 // counters is what is behind Counters while a route runs.
 type counters struct {

@@ -60,7 +60,7 @@ To check a FILE first:  sallyport check FILE`,
 		newRunCommand(), newCheckCommand(), newDemoCommand(),
 		newSimCommand(), newSendCommand(), newDecodeCommand(), newLearnCommand(),
 		newGraphCommand(), newSchemaCommand(), newDialectCommand(), newMessageProfileCommand(), newVersionCommand(), newManCommand(),
-		newTopCommand(), newExplainCommand(), newSessionsCommand(), newBackendsCommand(), newExchangesCommand(), newRefusalsCommand(),
+		newTopCommand(), newReloadCommand(), newExplainCommand(), newSessionsCommand(), newBackendsCommand(), newExchangesCommand(), newRefusalsCommand(),
 		newKickCommand(), newLogLevelCommand(),
 	)
 	root.AddCommand(newDutyCommands()...)

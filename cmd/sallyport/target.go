@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -95,11 +97,20 @@ func (t *target) client() (*admin.Client, error) {
 
 // show asks for path and prints the answer: as JSON, or what text makes of it, into which it is decoded.
 func (t *target) show(cmd *cobra.Command, path string, into any, text func(w io.Writer)) error {
+	return t.ask(cmd, http.MethodGet, path, into, text)
+}
+
+// ask is show with another method than GET.
+func (t *target) ask(cmd *cobra.Command, method, path string, into any, text func(w io.Writer)) error {
 	c, err := t.client()
 	if err != nil {
 		return err
 	}
-	data, err := c.Get(cmd.Context(), path)
+	get := c.Get
+	if method == http.MethodPost {
+		get = func(ctx context.Context, path string) (json.RawMessage, error) { return c.Post(ctx, path, nil) }
+	}
+	data, err := get(cmd.Context(), path)
 	if err != nil {
 		return err
 	}
