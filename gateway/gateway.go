@@ -87,6 +87,7 @@ type front interface {
 	admit(conn net.Conn, peer string)
 	snapshot() RouteSnapshot
 	backends() []BackendView
+	crew() []*worker
 	assign(backend string, d Duty) bool
 	duties() map[string]Duty
 }

@@ -112,7 +112,7 @@ func (q *rebuff) life(r *route) ExchangeLife {
 		l.Events = append(l.Events, LifeEvent{At: instant(came), Event: exchangeVerify, State: ExchangeVerified, What: "it is a message of the protocol, and met the rules"},
 			LifeEvent{At: instant(came), Event: exchangeQueue, State: ExchangeQueued, What: "there was no room for it at a backend"})
 	}
-	l.Events = append(l.Events, LifeEvent{At: instant(at), After: millis(at.Sub(came)), Event: exchangeRefuse, State: ExchangeRefused, What: "refused: " + q.cause.Text()})
-	l.Notices = []LifeNotice{{At: instant(at), Class: q.class.String(), Cause: q.cause.String(), Text: q.cause.Text(), Reasons: viewReasons(q.reasons), More: q.more}}
+	l.Events = append(l.Events, LifeEvent{At: instant(at), After: millis(at.Sub(came)), Event: exchangeRefuse, State: ExchangeRefused, What: "refused: " + q.text})
+	l.Notices = []LifeNotice{{At: instant(at), Class: q.class.String(), Cause: q.cause, Text: q.text, Reasons: viewReasons(q.reasons), More: q.more}}
 	return l
 }

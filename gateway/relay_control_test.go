@@ -25,6 +25,9 @@ func TestAnOperatorAndTheClientsOfARelay(t *testing.T) {
 		if n := w.relay(); n.Refused["paused"] != 1 || n.Open != 1 || !w.g.Snapshot().Routes[0].Paused {
 			t.Errorf("counters: %+v", *n)
 		}
+		if refusals, _ := w.g.Refusals("r", 10); len(refusals) != 1 || refusals[0].Cause != "paused" || refusals[0].Class != "later" || refusals[0].Text == "" {
+			t.Errorf("got %+v", refusals)
+		}
 		if err := w.g.Resume("r"); err != nil {
 			t.Fatal(err)
 		}

@@ -143,7 +143,11 @@ Of what was sent it shows nothing. The gateway knows the last few hundred.`,
 					fmt.Fprintln(w, "no request was refused lately")
 				}
 				for _, r := range list.Refusals {
-					fmt.Fprintf(w, "%s  request %d on route %s, from %s: %s (%s)\n", r.At.Local().Format("15:04:05.000"), r.ID, plain(r.Route), origin(r.Peer), plain(r.Class), plain(r.Cause))
+					what := fmt.Sprint("request ", r.ID)
+					if r.ID == 0 {
+						what = fmt.Sprint("client ", r.Session)
+					}
+					fmt.Fprintf(w, "%s  %s on route %s, from %s: %s (%s)\n", r.At.Local().Format("15:04:05.000"), what, plain(r.Route), origin(r.Peer), plain(r.Class), plain(r.Cause))
 					reasons(w, "    ", r.Reasons, r.More)
 				}
 				truncated(w, list.Truncated)
