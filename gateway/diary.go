@@ -63,14 +63,15 @@ func (l lapse) duration() time.Duration { return time.Duration(l) * lapseUnit }
 
 // rebuff is one request that was refused.
 type rebuff struct {
-	number  uint64 // 0: it was not even a frame
+	number  uint64 // 0: it was a client of a relay, and no request
 	session uint64
 	peer    string
 	who     string // its identity
 	at      moment
 	queued  lapse // how long it had waited for room; 0: it had not
 	class   protocol.Class
-	cause   protocol.Cause
+	cause   string
+	text    string            // of the cause, for a person
 	reasons []protocol.Reason // its own
 	more    int               // reasons that are left out
 }
@@ -93,12 +94,19 @@ func (d *diary) note(x *exchange, now time.Time) {
 
 // refused writes down that s was refused something with n.
 func (d *diary) refused(s *Session, number uint64, queued lapse, n *protocol.Notice, now time.Time) {
+	q := rebuff{number: number, session: s.number, peer: s.peer, who: s.identity, at: momentOf(now), queued: queued, class: n.Class, cause: n.Cause.String(), text: n.Cause.Text()}
+	d.keep(&q, n.Reasons)
+}
+
+// keep writes q down, with reasons, which it copies.
+func (d *diary) keep(q *rebuff, reasons []protocol.Reason) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r := d.refusals.next(diaryRefusals)
-	reasons := n.Reasons[:min(len(n.Reasons), rebuffReasons)]
-	*r = rebuff{number: number, session: s.number, peer: s.peer, who: s.identity, at: momentOf(now), queued: queued, class: n.Class, cause: n.Cause,
-		reasons: append(r.reasons[:0], reasons...), more: len(n.Reasons) - len(reasons)}
+	some := reasons[:min(len(reasons), rebuffReasons)]
+	kept := append(r.reasons[:0], some...)
+	*r = *q
+	r.reasons, r.more = kept, len(reasons)-len(some)
 }
 
 // pages is a ring that grows by doubling until it has its size, and then forgets the oldest for each that comes.

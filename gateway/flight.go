@@ -72,26 +72,26 @@ func (g *Gateway) Exchange(id uint64) (ExchangeLife, bool) {
 	return ExchangeLife{}, false
 }
 
-// Refusals returns the last requests that were refused on the route with that name, or on all if it is empty, the newest
+// Refusals returns the last requests, or clients of a relay, that were refused on the route with that name, or on all if it is empty, the newest
 // first: at most limit, and whether there are more.
 func (g *Gateway) Refusals(route string, limit int) (list []RefusalView, more bool) {
 	list = []RefusalView{}
-	for _, r := range g.exchanging(route) {
-		for _, w := range r.workers {
-			list = w.diary.rebuffs(r, list, limit+1)
+	for _, f := range g.watched(route) {
+		for _, w := range f.crew() {
+			list = w.diary.rebuffs(f.entrance().name, list, limit+1)
 		}
 	}
 	slices.SortStableFunc(list, func(a, b RefusalView) int { return b.At.Compare(a.At) })
 	return list[:min(len(list), limit)], len(list) > limit
 }
 
-// rebuffs appends the last of r to list, most at most.
-func (d *diary) rebuffs(r *route, list []RefusalView, most int) []RefusalView {
+// rebuffs appends the last of a route to list, most at most.
+func (d *diary) rebuffs(route string, list []RefusalView, most int) []RefusalView {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.refusals.backwards(func(q *rebuff) bool {
-		list = append(list, RefusalView{ID: q.number, At: instant(q.at.time()), Route: r.name, Session: q.session, Peer: q.peer, Identity: q.who, Class: q.class.String(),
-			Cause: q.cause.String(), Text: q.cause.Text(), Reasons: viewReasons(q.reasons), More: q.more})
+		list = append(list, RefusalView{ID: q.number, At: instant(q.at.time()), Route: route, Session: q.session, Peer: q.peer, Identity: q.who, Class: q.class.String(),
+			Cause: q.cause, Text: q.text, Reasons: viewReasons(q.reasons), More: q.more})
 		most--
 		return most > 0
 	})

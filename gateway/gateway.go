@@ -88,6 +88,7 @@ type front interface {
 	refuse(conn net.Conn) // that there is no room for
 	snapshot() RouteSnapshot
 	backends() []BackendView
+	crew() []*worker
 	assign(backend string, d Duty) bool
 	duties() map[string]Duty
 }

@@ -57,7 +57,7 @@ func (p *page) life(r *route, over bool) ExchangeLife {
 		from = exchangeMachine.step(from, e)
 		l.Events = append(l.Events, LifeEvent{At: instant(at), After: millis(at.Sub(came)), Event: exchangeMachine.events[e], State: exchangeMachine.states[from], What: what})
 	}
-	l.Events = append(l.Events, LifeEvent{At: instant(came), Event: "receive", State: ExchangeReceived, What: "the request came whole from " + p.peer})
+	l.Events = append(l.Events, LifeEvent{At: instant(came), Event: "receive", State: ExchangeReceived, What: "the request came whole"})
 	step(verify, came, "it is a message of the protocol, and met the rules")
 	if t.queued > 0 || p.state == queued {
 		step(queue, came, "there was no room for it at a backend")
@@ -107,12 +107,12 @@ func (q *rebuff) life(r *route) ExchangeLife {
 	at := q.at.time()
 	came := at.Add(-q.queued.duration())
 	l := ExchangeLife{ID: q.number, Route: r.name, Session: q.session, Peer: q.peer, Identity: q.who, State: ExchangeRefused, Over: true, Began: instant(came), Took: millis(at.Sub(came))}
-	l.Events = append(l.Events, LifeEvent{At: instant(came), Event: "receive", State: ExchangeReceived, What: "it came from " + q.peer})
+	l.Events = append(l.Events, LifeEvent{At: instant(came), Event: "receive", State: ExchangeReceived, What: "it came"})
 	if q.queued > 0 {
 		l.Events = append(l.Events, LifeEvent{At: instant(came), Event: exchangeVerify, State: ExchangeVerified, What: "it is a message of the protocol, and met the rules"},
 			LifeEvent{At: instant(came), Event: exchangeQueue, State: ExchangeQueued, What: "there was no room for it at a backend"})
 	}
-	l.Events = append(l.Events, LifeEvent{At: instant(at), After: millis(at.Sub(came)), Event: exchangeRefuse, State: ExchangeRefused, What: "refused: " + q.cause.Text()})
-	l.Notices = []LifeNotice{{At: instant(at), Class: q.class.String(), Cause: q.cause.String(), Text: q.cause.Text(), Reasons: viewReasons(q.reasons), More: q.more}}
+	l.Events = append(l.Events, LifeEvent{At: instant(at), After: millis(at.Sub(came)), Event: exchangeRefuse, State: ExchangeRefused, What: "refused: " + q.text})
+	l.Notices = []LifeNotice{{At: instant(at), Class: q.class.String(), Cause: q.cause, Text: q.text, Reasons: viewReasons(q.reasons), More: q.more}}
 	return l
 }

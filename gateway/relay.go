@@ -103,7 +103,7 @@ func (r *relay) admit(conn net.Conn, peer string) {
 	c := &relayed{relay: r, number: sessionsNumbered.Add(1), w: lightest(r.workers), began: time.Now().UnixNano(), peer: peer}
 	c.opening = &opening{relay: r, proxied: len(r.conf.Relay.ProxyFrom) == 0, who: proxyHeader{addressOf(conn.RemoteAddr()), addressOf(conn.LocalAddr())}}
 	if why := r.enters(c); why != nil {
-		r.logRefusal(c, why)
+		r.rebuffed(c, why)
 		turnAway(conn, why.say)
 		return
 	}

@@ -114,7 +114,7 @@ func (c *relayed) refuse(err error) {
 
 // tell is the end of refuse: the client is counted out.
 func (c *relayed) tell(why *refusal) {
-	c.relay.logRefusal(c, why)
+	c.relay.rebuffed(c, why)
 	h := c.vc.Lock()
 	defer h.Unlock()
 	if len(why.say) > 0 {

@@ -138,6 +138,9 @@ func (d *diary) recent(sum *spread, at moment) time.Duration {
 	return d.tempo.recent(sum, at)
 }
 
+func (r *route) crew() []*worker { return r.workers }
+func (r *relay) crew() []*worker { return r.workers }
+
 // id is the Session's number.
 func (s *Session) id() uint64 { return s.number }
 

@@ -96,9 +96,9 @@ type LifeNotice struct {
 	More    int          `json:"more_reasons,omitempty"` // reasons that were not kept
 }
 
-// RefusalView is one request that was refused.
+// RefusalView is one request that was refused, or a client of a relay, which has no ID.
 type RefusalView struct {
-	ID       uint64       `json:"id,string"` // as of an exchange
+	ID       uint64       `json:"id,string"` // as of an exchange; 0: none
 	At       time.Time    `json:"at"`
 	Route    string       `json:"route"`
 	Session  uint64       `json:"session,string"`

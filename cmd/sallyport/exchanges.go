@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -76,8 +77,8 @@ func explain(w io.Writer, l *gateway.ExchangeLife) {
 	} else {
 		fmt.Fprintf(w, ", for %s by now\n", span(l.Took))
 	}
-	fmt.Fprintf(w, "  from    %s, session %d", plain(l.Peer), l.Session)
-	if l.Identity != "" {
+	fmt.Fprintf(w, "  from    %s, session %d", origin(l.Peer), l.Session)
+	if !strings.HasPrefix(l.Peer, l.Identity) { // otherwise it is known by its address only
 		fmt.Fprintf(w, ", %s", plain(l.Identity))
 	}
 	fmt.Fprintln(w)
@@ -111,7 +112,7 @@ func reasons(w io.Writer, indent string, list []gateway.ReasonView, more int) {
 		default:
 			fmt.Fprintf(w, "got %s", cell(r.Got))
 		}
-		fmt.Fprintf(w, " (rule %s", cell(r.Rule))
+		fmt.Fprintf(w, " (rule %s", strings.TrimPrefix(cell(r.Rule), "rule "))
 		if r.Offset != nil {
 			fmt.Fprintf(w, ", at byte %d", *r.Offset)
 		}
@@ -142,7 +143,11 @@ Of what was sent it shows nothing. The gateway knows the last few hundred.`,
 					fmt.Fprintln(w, "no request was refused lately")
 				}
 				for _, r := range list.Refusals {
-					fmt.Fprintf(w, "%s  request %d on route %s, from %s: %s (%s)\n", r.At.Local().Format("15:04:05.000"), r.ID, plain(r.Route), cell(r.Peer), plain(r.Class), plain(r.Cause))
+					what := fmt.Sprint("request ", r.ID)
+					if r.ID == 0 {
+						what = fmt.Sprint("client ", r.Session)
+					}
+					fmt.Fprintf(w, "%s  %s on route %s, from %s: %s (%s)\n", r.At.Local().Format("15:04:05.000"), what, plain(r.Route), origin(r.Peer), plain(r.Class), plain(r.Cause))
 					reasons(w, "    ", r.Reasons, r.More)
 				}
 				truncated(w, list.Truncated)

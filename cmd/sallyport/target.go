@@ -178,6 +178,14 @@ func cell(s string) string {
 	return plain(s)
 }
 
+// origin is where a client comes from.
+func origin(peer string) string {
+	if peer == "@" {
+		return "a Unix socket"
+	}
+	return cell(peer)
+}
+
 // span is a time of so many milliseconds, for a person.
 func span(ms float64) string {
 	d := time.Duration(ms * float64(time.Millisecond))

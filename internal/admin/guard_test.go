@@ -261,3 +261,27 @@ func TestFaultD09AStormOfScrapes(t *testing.T) {
 		t.Errorf("got %d after the storm", status)
 	}
 }
+
+// F12: whichever part of a token is wrong, and whatever is sent in its place, the answer is the same, to the byte. The comparison
+// takes as long for every token: it is one of digests, in constant time.
+func TestFaultF12EveryWrongTokenHearsTheSame(t *testing.T) {
+	s, err := Listen(Options{Listen: "127.0.0.1:0", Token: full, ReadToken: reading}, &fake{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	status, want := ask(t, s, asked{what: "GET /v1/snapshot"})
+	for _, token := range []string{"", "x", full[:len(full)-1], full + "x", "X" + full[1:], strings.ToUpper(full), reading[:5], full + " ", strings.Repeat("x", 4000)} {
+		for _, scheme := range []string{"Bearer ", "bearer ", "Basic ", ""} {
+			if strings.TrimSpace(token) == full && scheme == "Bearer " {
+				continue // the space at the end of a header is none
+			}
+			if code, text := ask(t, s, asked{what: "GET /v1/snapshot", header: "Authorization: " + scheme + token}); code != status || text != want {
+				t.Errorf("%q: got %d %s, want %d %s", scheme+token, code, text, status, want)
+			}
+		}
+	}
+	if equal("", "") || equal("x", "") || !equal(full, full) {
+		t.Error("a token that is not set is equal to something")
+	}
+}
