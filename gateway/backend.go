@@ -37,6 +37,7 @@ type Backend struct {
 	out     []byte
 	clients []*tunnel.VConn // that got something in this call
 	strikes int
+	strays  int    // answers in all that belonged to nobody
 	due     moment // when the frame that has begun must be whole; 0: none has
 	left    int64  // of the output, when it was last looked at
 
@@ -208,15 +209,18 @@ func (b *Backend) frame(frame []byte) error {
 		return fmt.Errorf("the backend's batch: %w", err)
 	}
 	b.up.route().counters.split.Add(1)
+	understood, strays := true, b.strays
 	for i := range parts {
 		if parts[i].Err != nil {
+			understood = false
 			// Its owner cannot be told; the deadline tells it. The others are not disturbed.
 			err = errors.Join(err, b.strike())
 			continue
 		}
 		err = errors.Join(err, b.result(&parts[i].Message))
 	}
-	if b.up.enveloping != nil && err == nil {
+	// Of a batch that says anything that nobody has understood, silence means nothing.
+	if b.up.enveloping != nil && err == nil && understood && b.strays == strays {
 		b.implied(m)
 	}
 	return err
@@ -260,6 +264,7 @@ func (b *Backend) result(m *protocol.Message) error {
 	case protocol.Keepalive, protocol.SignOn:
 		return b.reply(m)
 	default:
+		b.strays++
 		r.counters.unasked.Add(1)
 		return nil
 	}
@@ -381,6 +386,7 @@ func (b *Backend) deliver(x *exchange, out []byte, final bool) {
 // with the first of them.
 func (b *Backend) stray(m *protocol.Message, v verdict) error {
 	c := b.up.route().counters
+	b.strays++
 	if v != foreign && v != late && b.up.reversals.answered(m) {
 		return nil
 	}

@@ -518,7 +518,10 @@ func TestSequenceNumbersOfASender(t *testing.T) {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		}
-		a.block(numbered("1", "0"))
+		header := func(id, number string) string { return strings.SplitAfter(numbered(id, number), "\r")[0] }
+		a.block(numbered("0", "0")) // with content it is a message
+		hears("AE -1")
+		a.block(header("1", "0"))
 		hears("AA -1")
 		for _, n := range []string{"5", "6"} {
 			a.block(numbered(n, n))
@@ -529,7 +532,7 @@ func TestSequenceNumbersOfASender(t *testing.T) {
 		a.block(numbered("8", "8"))
 		hears("AE 7")
 		host.silent()
-		a.block(numbered("9", "0"))
+		a.block(header("9", "0"))
 		hears("AA 7")
 	})
 }

@@ -19,10 +19,23 @@ func (s *Session) malformed(m *protocol.Message, err error, g *gather) bool {
 	s.judging = true
 	s.route.counters.malformed.Add(1)
 	n := s.notice(protocol.Fix, protocol.BadShape)
-	if bad, ok := errors.AsType[*protocol.Malformed](err); ok {
+	bad, ok := errors.AsType[*protocol.Malformed](err)
+	if ok {
 		n.Cause, n.Reasons = bad.Cause, bad.Reasons
 	}
+	if ok && bad.Nameless && g != nil && s.route.enveloping != nil {
+		s.refuseNameless(g, n)
+	}
 	return s.refuse(m, g, n)
+}
+
+// refuseNameless says n in the place of a member of which nothing is known.
+func (s *Session) refuseNameless(g *gather, n *protocol.Notice) {
+	body, err := s.route.enveloping.AppendNameless(s.w.out[:0], n)
+	s.w.out = body[:0]
+	if err == nil && len(body) > 0 {
+		s.placeInBatch(g, body)
+	}
 }
 
 // refuse tells the client why m does not pass, and is done with it. It is false if the

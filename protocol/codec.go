@@ -225,6 +225,8 @@ type Enveloping interface {
 	Bundle(m *Message) (n uint64, implied bool)
 	// AppendAccepted appends the body of the answer to req that is implied so. If nothing is appended there is none.
 	AppendAccepted(dst []byte, req *Message) ([]byte, error)
+	// AppendNameless appends the body of a refusal that stands in the place of a member that is Nameless (see Malformed).
+	AppendNameless(dst []byte, n *Notice) ([]byte, error)
 }
 
 // Scoped is a Rewriter of mode Key whose IDs name a request among those of its sender, and whose answers name it by a part of

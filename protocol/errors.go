@@ -9,6 +9,9 @@ type Malformed struct {
 	Reasons []Reason
 	// Ends is true of what cannot be answered, though its sender waits for that: it is disconnected.
 	Ends bool
+	// Nameless is true of what could not be read far enough to be answered by name: in a batch something stands in its place
+	// all the same.
+	Nameless bool
 }
 
 // Error names the cause and the first reason.

@@ -33,6 +33,7 @@ type batchWalk struct {
 	members int
 	inBatch int // of them in this batch
 	batches int
+	acks    int  // members that answer something
 	open    bool // its BHS has come
 }
 
@@ -52,6 +53,9 @@ func (c *Codec) decodeBatch(m *protocol.Message, f *faults) error {
 	}
 	if w.inBatch > 0 || w.open {
 		w.end()
+	}
+	if m.Dir == protocol.FromClient && w.acks > 0 && w.acks < w.members {
+		f.add("", 0, "batch", "a batch of messages, or one of acknowledgements", "both: an acknowledgement has no answer that could stand in its place")
 	}
 	if w.members > c.items {
 		f.add("", 0, "limits.items", "at most "+strconv.Itoa(c.items)+" messages in a batch", "more")
@@ -92,6 +96,9 @@ func (w *batchWalk) step(i int, f *faults) bool {
 	case "MSH":
 		w.members++
 		w.inBatch++
+		if n := w.t.Field(i, sequenceNumber); w.c.sequence != nil && w.m.Dir == protocol.FromClient && w.t.Valued(n) {
+			f.add("MSH["+strconv.Itoa(w.members)+"]-13", n.Off, "sequence", "messages with sequence numbers each by itself: the next is judged when the one before was accepted", "one in a batch")
+		}
 	case "BTS":
 		w.count("BTS-1", i, w.inBatch, f)
 		w.end()
@@ -102,12 +109,21 @@ func (w *batchWalk) step(i int, f *faults) bool {
 		w.count("FTS-1", i, w.batches, f)
 		w.keep([]byte("FTS"))
 	default:
+		if name == "MSA" && i > 0 && string(w.t.Name(i-1)) == "MSH" {
+			w.acks++
+		}
 		if w.inBatch == 0 {
 			f.add("", s.Off, "order", "MSH", "another segment")
 			return false
 		}
 	}
 	return true
+}
+
+// answerable reports whether a header can be read far enough to be answered.
+func answerable(raw []byte) bool {
+	d, _, ok := er7.DelimsOf(raw)
+	return ok && bytes.Count(raw, []byte{d.Field}) >= messageType-1
 }
 
 // end is that of a batch: its BTS, or what stands in its place.
@@ -216,19 +232,45 @@ func appendCount(dst []byte, name string, delim byte, n int) []byte {
 	return append(dst, carriage)
 }
 
-// Bundle tells which bundle m answers, by BHS-12, and whether what it does not name is accepted.
+// Bundle tells which bundle m answers, by BHS-12, and whether what it does not name is accepted: if it is whole, as its count
+// says, and has no more to say of the batch itself. That it says nothing of a message means something only then.
 func (c *Codec) Bundle(m *protocol.Message) (n uint64, implied bool) {
 	if c.batch.Unnamed != "accepted" {
 		return 0, false
 	}
 	t := text(m)
 	i := t.Segment("BHS", 1)
-	if i < 0 {
+	if i < 0 || !whole(&t) {
 		return 0, false
 	}
 	digits, ok := strings.CutPrefix(string(t.In(t.Field(i, batchAnswers))), c.prefix+"B")
 	n, err := strconv.ParseUint(digits, 36, 64)
 	return n, ok && err == nil
+}
+
+// whole reports whether one batch has as many messages as its BTS says, and no remark there.
+func whole(t *er7.Text) bool {
+	members, end := 0, -1
+	for i := range t.Segments {
+		switch string(t.Name(i)) {
+		case "MSH":
+			members++
+		case "BHS":
+			if i > 0 && string(t.Name(i-1)) != "FHS" {
+				return false
+			}
+		case "BTS":
+			if end >= 0 {
+				return false
+			}
+			end = i
+		}
+	}
+	if end < 0 || t.Valued(t.Field(end, 2)) {
+		return false
+	}
+	said, err := strconv.Atoi(string(bytes.Trim(t.In(t.Field(end, 1)), " ")))
+	return err == nil && said == members
 }
 
 // AppendAccepted appends the acknowledgement of req that a backend has implied.
@@ -313,7 +355,13 @@ func (c *Codec) appendAnswerHeader(dst, header []byte) []byte {
 // refuses reports whether the acknowledgement body is none of AA and CA.
 func refuses(body []byte) bool {
 	i := bytes.Index(body, []byte("\rMSA"))
-	return i < 0 || len(body) < i+7 || body[i+6] != 'A'
+	if i < 0 || len(body) < i+5 {
+		return true
+	}
+	code, _, _ := bytes.Cut(body[i+5:], body[i+4:i+5])
+	code, _, _ = bytes.Cut(code, []byte{carriage})
+	is := ackOf(bytes.Trim(code, " "))
+	return is != ackAA && is != ackCA
 }
 
 // appendBatchNotice appends one refusal for a whole batch: in its envelope an acknowledgement of which MSA-2 is the control id
@@ -324,14 +372,43 @@ func (c *Codec) appendBatchNotice(dst []byte, req *protocol.Message, n *protocol
 	i := max(0, t.Segment("BHS", 1))
 	raw := t.In(t.Segments[i])
 	d, _, ok := er7.DelimsOf(raw)
-	if string(t.Name(i)) == "MSH" || !ok || r.application == "" { // without headers nothing stands for the whole
+	if !ok || r.application == "" {
 		return dst, nil
+	}
+	if string(t.Name(i)) == "MSH" {
+		return c.appendEach(dst, req, &t, n)
 	}
 	m := c.headerOfBatch(&t, i, &d)
 	a := newAnswer(c, m)
 	dst = c.appendAnswerHeader(dst, raw)
 	dst = a.appendNotice(dst, r.application, field(m, controlID), n)
 	return appendCount(dst, "BTS", a.d.Field, 1), nil
+}
+
+// appendEach refuses each message of a batch without headers, in which nothing stands for the whole.
+func (c *Codec) appendEach(dst []byte, req *protocol.Message, t *er7.Text, n *protocol.Notice) ([]byte, error) {
+	members := 0
+	for i, s := range t.Segments {
+		if string(t.Name(i)) != "MSH" || !answerable(t.In(s)) {
+			continue
+		}
+		if members++; members > c.items {
+			break // a batch of more was refused for that
+		}
+		body := t.In(s)
+		m := &protocol.Message{Dir: req.Dir, Body: body, Kind: protocol.Request, Spans: append(append([]protocol.Span{}, absent...), protocol.Span{Len: s.Len})}
+		c.readHeader(m)
+		for _, n := range [...]int{processingID, versionID, characterSet} {
+			if !shows("MSH", n, field(m, n)) {
+				m.Spans[n] = absent[0] // what it is is not said again
+			}
+		}
+		var err error
+		if dst, err = c.AppendNotice(dst, m, n); err != nil {
+			return dst, err
+		}
+	}
+	return dst, nil
 }
 
 // headerOfBatch returns what the refusal of a batch answers, as a message: sender, receiver and control id of segment i, and of

@@ -86,7 +86,7 @@ func (c *Codec) decode(m *protocol.Message, used tolerance) error {
 
 // unreadable is what nobody can be told about, as it is not known who has sent it.
 func (c *Codec) unreadable(f *faults) error {
-	return &protocol.Malformed{Cause: protocol.BadSyntax, Reasons: f.reasons, Ends: !c.drops}
+	return &protocol.Malformed{Cause: protocol.BadSyntax, Reasons: f.reasons, Ends: !c.drops, Nameless: true}
 }
 
 // severalMessages reports whether a second MSH stands in m.
@@ -233,26 +233,40 @@ func (c *Codec) readSet(m *protocol.Message, d *er7.Delims) bool {
 // mayShift reports whether header has bytes that could begin a character of several.
 func mayShift(header []byte) bool { return beyondASCII(header) || bytes.IndexByte(header, 0x1B) >= 0 }
 
-// readMSA finds MSA-1 and MSA-2. It is the second segment of every acknowledgement, but for an SFT and the like before it.
+// readMSA finds MSA-1 and MSA-2. It is the second segment of every acknowledgement, but for an SFT and the like before it. From a
+// client only what stands there, and says a code that there is, is one: anything else would vanish with the message around it.
 func (c *Codec) readMSA(m *protocol.Message, d *er7.Delims) {
+	t := er7.Text{Body: m.Body, Set: er7.Set(m.Code & codeSet)}
 	for i := firstSegment + 1; i < len(m.Spans); i++ {
 		s := m.Spans[i]
 		body := m.Body[s.Off : s.Off+s.Len]
-		if len(body) < 3 || body[0] != 'M' || string(body[:3]) != "MSA" {
+		if len(body) < 3 || string(body[:3]) != "MSA" {
+			if m.Dir == protocol.FromClient && !leads(body) {
+				return
+			}
 			continue
 		}
-		m.Kind = protocol.Response
-		if len(body) < 4 {
+		var code, id protocol.Span
+		code.Off, id.Off = -1, -1
+		if len(body) > 3 {
+			rest, more := protocol.Span{}, false
+			code, rest, more = t.Cut(protocol.Span{Off: s.Off + 4, Len: s.Len - 4}, d.Field)
+			if more {
+				id, _, _ = t.Cut(rest, d.Field)
+			}
+		}
+		if m.Dir == protocol.FromClient && ackOf(bytes.Trim(code.In(m.Body), " ")) == noAck {
 			return
 		}
-		code, rest, more := bytes.Cut(body[4:], []byte{d.Field})
-		m.Spans[msaCode] = protocol.Span{Off: s.Off + 4, Len: int32(len(code))}
-		if more {
-			id, _, _ := bytes.Cut(rest, []byte{d.Field})
-			m.Spans[msaID] = protocol.Span{Off: s.Off + 4 + int32(len(code)) + 1, Len: int32(len(id))}
-		}
+		m.Kind = protocol.Response
+		m.Spans[msaCode], m.Spans[msaID] = code, id
 		return
 	}
+}
+
+// leads reports whether a segment may stand before MSA.
+func leads(segment []byte) bool {
+	return bytes.HasPrefix(segment, []byte("SFT")) || bytes.HasPrefix(segment, []byte("UAC"))
 }
 
 // setName sets Name to MSH-9.1 and 9.2 with a circumflex between them. What is no type that there is has none, so that nothing
@@ -343,6 +357,8 @@ func (c *Codec) checkSegments(m *protocol.Message, d *er7.Delims, f *faults) {
 		switch {
 		case len(body) < 3 || !isCode(body[:3]) || len(body) > 3 && body[3] != d.Field:
 			f.add("", s.Off, "segment", "the name of a segment, of three capitals or digits", "something else as segment "+strconv.Itoa(i+2))
+		case string(body[:3]) == "MSA" && m.Kind != protocol.Response:
+			f.add("MSA", s.Off, "order", "an acknowledgement with MSA behind its header, or a message without one", "an MSA in a message")
 		case er7.IsHeader(body[:3]):
 			f.add(string(body[:3])+"[2]", s.Off, "cardinality", "one message in a frame", "another header; the option batch.headerless takes such a frame for a batch")
 		}

@@ -46,9 +46,11 @@ func shows(segment string, field int, text []byte) bool {
 	}
 	switch field {
 	case messageType:
-		return harmless(text) && len(text) <= 16 && len(text) >= 3 && isType(text[:3]) && (len(text) == 3 || er7.MayDelimit(text[3]))
-	case dateTime, sequenceNumber:
+		return isMessageType(text)
+	case dateTime:
 		return moment.Match(text)
+	case sequenceNumber:
+		return number.Match(text)
 	case processingID:
 		return len(text) == 1 || len(text) == 3 && text[1] == '^'
 	case versionID:
@@ -67,9 +69,33 @@ func shows(segment string, field int, text []byte) bool {
 var (
 	number   = regexp.MustCompile(`^-?[0-9]{1,9}$`)
 	ownID    = regexp.MustCompile(`^SP[0-9A-Z]{6}A[0-9a-z]+$`)
-	moment   = regexp.MustCompile(`^-?[0-9.+]{1,24}(-[0-9]{4})?$`)
+	moment   = regexp.MustCompile(`^(19|20)[0-9]{2}(0[1-9]|1[0-2])([0-2][0-9]|3[01])[0-9]{4,6}(\.[0-9]{1,4})?([+-][0-9]{4})?$`)
 	location = regexp.MustCompile(`^([A-Z][A-Z0-9]{2}(\^[0-9]{0,6}){1,5}|[EWIF])$`)
 )
+
+// isMessageType reports whether text is MSH-9: a type that there is, perhaps with an event and a structure such as ADT_A01.
+func isMessageType(text []byte) bool {
+	if len(text) < 3 || !isType(text[:3]) {
+		return false
+	}
+	if len(text) == 3 {
+		return true
+	}
+	delim := text[3]
+	if !er7.MayDelimit(delim) {
+		return false
+	}
+	event, structure, _ := bytes.Cut(text[4:], []byte{delim})
+	switch {
+	case len(event) > 0 && !isEvent(event):
+		return false
+	case len(structure) == 3:
+		return isType(structure)
+	case len(structure) == 7:
+		return isType(structure[:3]) && structure[3] == '_' && isCode(structure[4:])
+	}
+	return len(structure) == 0
+}
 
 // harmless reports whether text has the form of a name that was given to a system or to a message.
 func harmless(text []byte) bool {
@@ -139,6 +165,9 @@ func maskFields(body []byte, t *er7.Text, i int, unsure bool) {
 		f, rest, more = t.Cut(rest, t.Delims.Field)
 		if n == 2 && er7.IsHeader([]byte(name)) {
 			continue
+		}
+		if !t.Valued(f) {
+			continue // that there is nothing may be seen
 		}
 		if unsure && !slices.Contains(certain, n) || !shows(name, n, t.In(f)) {
 			blot(body[f.Off:f.Off+f.Len], t.Delims.Component, t.Delims.Repetition, t.Delims.Sub)

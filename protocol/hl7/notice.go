@@ -35,6 +35,17 @@ func (c *Codec) AppendNotice(dst []byte, req *protocol.Message, n *protocol.Noti
 	return a.appendNotice(dst, code, field(req, controlID), n), nil
 }
 
+// AppendNameless appends a refusal of a member of a batch that could not be read far enough to be named.
+func (c *Codec) AppendNameless(dst []byte, n *protocol.Notice) ([]byte, error) {
+	code := c.codes.find(n).application
+	if code == "" {
+		return dst, nil
+	}
+	body := []byte("MSH|^~\\&")
+	a := newAnswer(c, &protocol.Message{Body: body, Spans: append(append([]protocol.Span{}, absent...), protocol.Span{Len: int32(len(body))})})
+	return a.appendNotice(dst, code, nil, n), nil
+}
+
 // say returns what is said to req: of acceptance or of processing, as it has asked for, "" if it will not hear.
 func (c *Codec) say(req *protocol.Message, n *protocol.Notice) string {
 	r, w := c.codes.find(n), want(req)

@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -76,7 +78,17 @@ func New(o Options, limits protocol.Limits) (*Codec, error) {
 		c.wantVersions = "one of " + strings.Join(c.versions, ", ")
 	}
 	c.setCodes(m, o.Codes)
+	if o.Batch.Answers == "errors" {
+		for _, name := range slices.Sorted(maps.Keys(o.Codes)) {
+			if o.Codes[name] == "" {
+				m.bad("codes."+name, "with batch.answers: errors what is not told is accepted: a code must be said")
+			}
+		}
+	}
 	if o.Sequence != "" {
+		if !filepath.IsAbs(o.Sequence) {
+			m.bad("sequence", "%q depends on where the program was started: want the whole path", o.Sequence)
+		}
 		c.sequence = &sequences{path: o.Sequence}
 	}
 	c.setRules(m, &o.Rules)

@@ -128,7 +128,7 @@ func (c *Codec) present(m *protocol.Message, t *er7.Text, f *faults) {
 	for i := range c.rules.required {
 		p := c.rules.required[i]
 		if p.Occurrence > 0 || p.Field == 0 {
-			if len(t.In(p.Find(t))) == 0 && (p.Field == 0 || t.Segment(p.Segment, p.Occurrence) >= 0) {
+			if !t.Valued(p.Find(t)) && (p.Field == 0 || t.Segment(p.Segment, p.Occurrence) >= 0) {
 				f.add(c.rules.names[i], int32(len(m.Body)), "required", "this to be valued", "nothing")
 			}
 			continue
@@ -137,7 +137,7 @@ func (c *Codec) present(m *protocol.Message, t *er7.Text, f *faults) {
 			if string(t.Name(s)) != p.Segment {
 				continue
 			}
-			if p.Occurrence++; len(t.In(p.FindIn(t, s))) == 0 && len(f.reasons) < mostFaults {
+			if p.Occurrence++; len(f.reasons) < mostFaults && !t.Valued(p.FindIn(t, s)) {
 				f.add(p.String(), t.Segments[s].Off, "required", "this to be valued", "nothing")
 			}
 		}

@@ -190,9 +190,10 @@ func numberOf(m *protocol.Message) (n int64, ok, valid bool) {
 	return n, true, err == nil && n >= -1
 }
 
-// sequenceKind makes what (re)starts a link, or resynchronises it, traffic of the connection.
+// sequenceKind makes what (re)starts a link, or resynchronises it, traffic of the connection: a header alone. With anything behind
+// it, it is a message, which must have a number.
 func (c *Codec) sequenceKind(m *protocol.Message) {
-	if n, ok, valid := numberOf(m); ok && valid && n <= 0 {
+	if n, ok, valid := numberOf(m); ok && valid && n <= 0 && len(m.Spans) == firstSegment+1 {
 		m.Kind, m.Tacit = protocol.SignOn, false
 	}
 }
@@ -204,8 +205,8 @@ func (c *Codec) checkSequence(m *protocol.Message, f *faults) *protocol.Refusal 
 		return nil
 	}
 	off := m.Spans[sequenceNumber].Off
-	if !valid {
-		f.add("MSH-13", off, "type", "a number, 0 or -1", "something else")
+	if !valid || n <= 0 {
+		f.add("MSH-13", off, "type", "a number above 0; 0 and -1 are for a header alone", "something else")
 		return &protocol.Refusal{Class: protocol.Fix, Cause: protocol.BadContent, Reasons: f.reasons}
 	}
 	want, err := c.sequence.expected(senderOf(m.ID))

@@ -129,3 +129,14 @@ func (t *Text) In(s protocol.Span) []byte { return s.In(t.Body) }
 
 // IsNull reports whether raw is "", which says that what is there is to be deleted.
 func IsNull(raw []byte) bool { return len(raw) == 2 && raw[0] == '"' && raw[1] == '"' }
+
+// Valued reports whether there is anything in s but delimiters and blanks.
+func (t *Text) Valued(s protocol.Span) bool {
+	d := &t.Delims
+	for _, b := range t.In(s) {
+		if b != ' ' && b != d.Repetition && b != d.Component && b != d.Sub {
+			return true
+		}
+	}
+	return false
+}

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"bytes"
 	"strconv"
 
 	"github.com/sallyport/sallyport/protocol"
@@ -13,7 +14,18 @@ const mostReasons = 8
 // checker holds one message against a profile.
 type checker struct {
 	cursor
-	utf8 bool
+	utf8  bool
+	known [24]verdict // of the first conditions of the profile
+	more  []verdict   // of the others
+	plain []byte      // a value without its escape sequences
+}
+
+// verdict is whether a condition holds, in the segment at or, if that is -1, in the message. The same is asked for each
+// repetition of a field.
+type verdict struct {
+	at    int32
+	known bool
+	holds bool
 }
 
 // AppendReasons appends a reason for each deviation of t from p, up to eight. Off in a reason is the place in t.Body; a reason
@@ -21,6 +33,9 @@ type checker struct {
 func (p *Profile) AppendReasons(dst []protocol.Reason, t *er7.Text) []protocol.Reason {
 	c := checker{cursor: cursor{p: p, t: *t, reasons: dst, most: len(dst) + mostReasons}}
 	c.levels[0] = level{group: p.root}
+	if n := p.conditions - len(c.known); n > 0 {
+		c.more = make([]verdict, n)
+	}
 	set := t.In(t.Field(0, 18))
 	c.utf8 = string(set) == "UNICODE UTF-8" || string(set) == "UTF-8"
 	for c.at = range t.Segments {
@@ -102,6 +117,9 @@ func (c *checker) path(field, repetition int, parts ...int) string {
 type place struct{ field, repetition, component, sub int }
 
 func (c *checker) bad(at place, s protocol.Span, rule, want, got string) {
+	if c.full() {
+		return // to say where it is would take a look at all that is before
+	}
 	off := s.Off
 	if off < 0 {
 		end := c.t.Segments[c.at]
@@ -141,7 +159,7 @@ func (c *checker) field(f *field, s protocol.Span) {
 		return
 	}
 	count := 0
-	for more := true; more; {
+	for more := true; more && !c.full(); {
 		var one protocol.Span
 		one, s, more = c.t.Cut(s, c.t.Delims.Repetition)
 		count++
@@ -154,14 +172,14 @@ func (c *checker) field(f *field, s protocol.Span) {
 			c.value(f, at, one, c.t.Delims.Component)
 		}
 	}
-	if count < f.min {
+	if count < f.min && !c.full() {
 		c.bad(place{field: f.number}, s, "cardinality", "at least "+strconv.Itoa(f.min)+" repetitions", "fewer")
 	}
 }
 
 // usage reports whether there is something to check: f is valued.
 func (c *checker) usage(f *field, at place, s protocol.Span) bool {
-	valued := s.Off >= 0 && s.Len > 0
+	valued := s.Off >= 0 && c.t.Valued(s)
 	switch {
 	case valued && f.usage == 'X':
 		c.bad(at, s, "forbidden", "nothing", "a value")
@@ -175,16 +193,50 @@ func (c *checker) usage(f *field, at place, s protocol.Span) bool {
 
 // holds reports whether a condition does.
 func (c *checker) holds(w *condition) bool {
-	p := w.path
-	var s protocol.Span
-	if p.Occurrence == 0 && string(c.t.Name(c.at)) == p.Segment {
-		s = p.FindIn(&c.t, c.at)
-	} else {
-		s = p.Find(&c.t)
+	here := w.path.Occurrence == 0 && string(c.t.Name(c.at)) == w.path.Segment
+	at := int32(-1)
+	if here {
+		at = int32(c.at)
 	}
-	v := c.t.In(s)
-	holds := len(v) > 0 && (len(w.in) == 0 || among(w.in, v))
+	v := c.verdict(w.n)
+	if !v.known || v.at != at {
+		*v = verdict{at: at, known: true, holds: c.judge(w, here)}
+	}
+	return v.holds
+}
+
+func (c *checker) verdict(n int) *verdict {
+	if n < len(c.known) {
+		return &c.known[n]
+	}
+	return &c.more[n-len(c.known)]
+}
+
+// judge is holds for the first time. Of a field of several components the first is meant, as in a table.
+func (c *checker) judge(w *condition, here bool) bool {
+	var s protocol.Span
+	if here {
+		s = w.path.FindIn(&c.t, c.at)
+	} else {
+		s = w.path.Find(&c.t)
+	}
+	holds := s.Off >= 0 && c.t.Valued(s)
+	if holds && len(w.in) > 0 {
+		for _, delim := range [...]byte{c.t.Delims.Repetition, c.t.Delims.Component, c.t.Delims.Sub} {
+			s, _, _ = c.t.Cut(s, delim)
+		}
+		holds = among(w.in, c.unescaped(c.t.In(s)))
+	}
 	return holds != w.not
+}
+
+// unescaped returns raw without its escape sequences, until it is called again.
+func (c *checker) unescaped(raw []byte) []byte {
+	if bytes.IndexByte(raw, c.t.Delims.Escape) < 0 {
+		return raw
+	}
+	c.plain = c.t.AppendUnescaped(c.plain[:0], raw)
+	return c.plain
 }
 
 func among(list []string, v []byte) bool {
@@ -202,14 +254,16 @@ func (c *checker) value(f *field, at place, s protocol.Span, delim byte) {
 	if er7.IsNull(raw) {
 		return // it says that what is there is to be deleted
 	}
-	if f.length > 0 && c.length(raw) > f.length {
-		c.bad(at, s, "length", "at most "+strconv.Itoa(f.length)+" "+c.unit(), strconv.Itoa(c.length(raw)))
+	if n := f.length; n > 0 && len(raw) > n {
+		if got := c.length(c.unescaped(raw)); got > n {
+			c.bad(at, s, "length", "at most "+strconv.Itoa(n)+" "+c.unit(), strconv.Itoa(got))
+		}
 	}
 	first := s
 	if delim != 0 {
 		first, _, _ = c.t.Cut(s, delim)
 	}
-	v := c.t.In(first)
+	v := c.unescaped(c.t.In(first))
 	if len(f.values) > 0 && len(v) > 0 && !among(f.values, v) {
 		c.bad(at, s, "table", "a value of its table", "another")
 	}

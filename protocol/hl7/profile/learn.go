@@ -120,7 +120,7 @@ func (l *Learner) segment(s *kind, t *er7.Text, i int) {
 	for more = rest.Off >= 0; more && n < 1000; n++ {
 		var field protocol.Span
 		field, rest, more = t.Cut(rest, t.Delims.Field)
-		if field.Len == 0 || er7.IsHeader(t.Name(i)) && n == 2 {
+		if !t.Valued(field) || er7.IsHeader(t.Name(i)) && n == 2 {
 			continue
 		}
 		e := s.fields[n]

@@ -25,6 +25,9 @@ func (c *cursor) add(r protocol.Reason) {
 	}
 }
 
+// full reports whether no more deviations are told.
+func (c *cursor) full() bool { return len(c.reasons) == c.most }
+
 // level is a run of a group, the child of it that the message stands at, and how often that has been there.
 type level struct {
 	group        *element

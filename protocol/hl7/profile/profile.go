@@ -20,6 +20,8 @@ type Profile struct {
 	others   others
 	root     *element
 	names    map[string]bool // of all segments
+
+	conditions int
 }
 
 type others uint8
@@ -55,6 +57,7 @@ type field struct {
 }
 
 type condition struct {
+	n    int // of the profile's
 	path er7.Path
 	in   []string
 	not  bool
@@ -210,7 +213,8 @@ func (c *compiler) field(path, segment string, n int, d *Field) *field {
 		if err != nil {
 			c.m.bad(path+".when.path", "%w", err)
 		}
-		f.when = &condition{path: at, in: d.When.In, not: d.When.Not}
+		f.when = &condition{n: c.p.conditions, path: at, in: d.When.In, not: d.When.Not}
+		c.p.conditions++
 	}
 	f.parts = c.fields(path+".components", segment, d.Components)
 	return f
