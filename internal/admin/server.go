@@ -47,7 +47,7 @@ func Listen(o Options, g Gateway) (*Server, error) {
 	s := &Server{listener: l, done: make(chan error, 1)}
 	guard := &guard{options: &o, unix: network == "unix", audit: auditor{to: o.Audit}}
 	s.http = http.Server{Handler: guard.over(busy(mux(&o, g))), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+		IdleTimeout: time.Minute, ConnContext: remember, MaxHeaderBytes: 16 << 10}
 	go func() { s.done <- s.http.Serve(&narrow{Listener: l, room: make(chan struct{}, mostConnections)}) }()
 	return s, nil
 }
