@@ -37,7 +37,8 @@ type Backend struct {
 	out     []byte
 	clients []*tunnel.VConn // that got something in this call
 	strikes int
-	left    int64 // of the output, when it was last looked at
+	due     moment // when the frame that has begun must be whole; 0: none has
+	left    int64  // of the output, when it was last looked at
 
 	ledger  *Ledger
 	matcher matcher
@@ -91,6 +92,7 @@ func newBackend(u *upstream, conn net.Conn, n int, o *owns) *Backend {
 func (b *Backend) Data(own *tunnel.Owner, p []byte) (taken int) {
 	defer b.guard()
 	b.heard.Store(true)
+	whole, brings := false, false
 	for taken < len(p) {
 		if b.skip > 0 {
 			n := min(b.skip, int64(len(p)-taken))
@@ -104,10 +106,11 @@ func (b *Backend) Data(own *tunnel.Owner, p []byte) (taken int) {
 				return b.quit(err, p)
 			}
 			taken += n
-			if stop {
+			if brings = stop; stop {
 				break
 			}
 			if n > 0 {
+				whole = true
 				continue
 			}
 		}
@@ -119,6 +122,7 @@ func (b *Backend) Data(own *tunnel.Owner, p []byte) (taken int) {
 			break
 		}
 		taken += advance
+		whole = true
 		b.resume = protocol.Resume{}
 		if frame == nil {
 			continue
@@ -127,9 +131,38 @@ func (b *Backend) Data(own *tunnel.Owner, p []byte) (taken int) {
 			return b.quit(err, p)
 		}
 	}
+	b.watch(own, whole, brings || b.skip > 0 || taken == len(p))
 	b.wake()
 	return taken
 }
+
+// watch sees to it that a frame that has begun ends in time, in all and not for each of its bytes: a backend that has announced
+// more than it sends would take every answer that follows for a part of that. It is none if no frame has begun.
+func (b *Backend) watch(own *tunnel.Owner, whole, none bool) {
+	switch {
+	case none:
+		b.due = 0
+	case whole || b.due == 0:
+		r := b.up.route()
+		b.due = momentOf(own.Now().Add(max(r.timeouts.Frame, r.timeouts.Answer)))
+		own.Wake(b.due.time())
+	}
+}
+
+// Tick ends b if a frame that has begun is not whole in time.
+func (b *Backend) Tick(own *tunnel.Owner, now time.Time) {
+	switch {
+	case b.due == 0:
+	case momentOf(now) < b.due:
+		own.Wake(b.due.time())
+	default:
+		b.up.route().counters.limits[limitFrameTime].Add(1)
+		b.lose(errSlowAnswer)
+		b.wake()
+	}
+}
+
+var errSlowAnswer = errors.New("an answer that had begun was not whole in time: what comes behind it would be taken for a part of it")
 
 // quit ends b, from which p is the last that was read. Who has got an answer of it hears that.
 func (b *Backend) quit(err error, p []byte) int {

@@ -18,6 +18,7 @@ type door struct {
 	draining atomic.Bool          // set under mu
 	paused   atomic.Bool          // an operator has clients hear Later
 	shakes   shakeCounters
+	starved  atomic.Uint64 // times that the system had no descriptor for a client
 
 	mu      sync.Mutex
 	most    int // connections

@@ -2,9 +2,12 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -16,6 +19,7 @@ type gate struct {
 	listener net.Listener
 	front    atomic.Pointer[front] // nil: nobody is taken yet
 	shakes   handshakes
+	spare    *os.File // that is given up to turn clients away when descriptors have run out
 	log      *logrus.Entry
 }
 
@@ -51,6 +55,8 @@ func (g *gate) close() error {
 // accept gives each client that comes to the route, until the listener is closed.
 func (g *gate) accept(ctx context.Context) {
 	defer g.shakes.running.Wait()
+	g.save()
+	defer g.spend()
 	const first, last = 5 * time.Millisecond, time.Second
 	for pause := first; ; {
 		conn, err := g.listener.Accept()
@@ -63,8 +69,12 @@ func (g *gate) accept(ctx context.Context) {
 			return
 		}
 		// Descriptors or memory have run out: others may end meanwhile.
+		(*g.front.Load()).entrance().starved.Add(1)
 		if g.log != nil {
 			g.log.WithFields(logrus.Fields{"listen": g.listener.Addr().String(), "error": err.Error()}).Error("cannot accept connections; trying again")
+		}
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+			g.turnAway()
 		}
 		t := time.NewTimer(pause)
 		select {
@@ -85,4 +95,32 @@ func (g *gate) let(ctx context.Context, conn net.Conn) {
 		return
 	}
 	f.admit(conn, conn.RemoteAddr().String())
+}
+
+// save keeps a descriptor for when there are no more.
+func (g *gate) save() { g.spare, _ = os.Open(os.DevNull) } // without it nobody is turned away, and they wait
+
+func (g *gate) spend() {
+	if g.spare != nil {
+		_ = g.spare.Close()
+		g.spare = nil
+	}
+}
+
+// turnAway closes the connection of who has waited the longest to be let in, for which there is no descriptor, so that he knows.
+func (g *gate) turnAway() {
+	if g.spare == nil {
+		return
+	}
+	g.spend()
+	defer g.save()
+	l, ok := g.listener.(interface{ SetDeadline(time.Time) error })
+	if !ok {
+		return
+	}
+	_ = l.SetDeadline(time.Now().Add(10 * time.Millisecond)) // he may have gone
+	defer func() { _ = l.SetDeadline(time.Time{}) }()
+	if conn, err := g.listener.Accept(); err == nil {
+		(*g.front.Load()).refuse(conn)
+	}
 }

@@ -85,6 +85,7 @@ type front interface {
 	entrance() *door
 	preface() preface
 	admit(conn net.Conn, peer string)
+	refuse(conn net.Conn) // that there is no room for
 	snapshot() RouteSnapshot
 	backends() []BackendView
 	crew() []*worker

@@ -143,6 +143,12 @@ func (d *door) notLetIn(conn net.Conn, why error) {
 	}
 }
 
+// certified reports whether conn has gone through a TLS handshake.
+func certified(conn net.Conn) bool {
+	_, ok := conn.(*tls.Conn)
+	return ok
+}
+
 // certificateOf returns the certificate that the client of conn has shown and that was verified, or nil.
 func certificateOf(conn net.Conn) *x509.Certificate {
 	secured, ok := conn.(*tls.Conn)

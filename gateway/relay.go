@@ -118,6 +118,15 @@ func (r *relay) admit(conn net.Conn, peer string) {
 	vc.Reenable()
 }
 
+// refuse says that there is no room, and closes conn. Who was to speak TLS hears nothing.
+func (r *relay) refuse(conn net.Conn) {
+	var words []byte
+	if r.conf.TLS == nil || certified(conn) {
+		words = r.later(nil, protocol.Busy)
+	}
+	turnAway(conn, words)
+}
+
 // enters counts c, and returns why it may not come in, or nil. Where there are proxies nobody else may come: anybody
 // could say anything in a header.
 func (r *relay) enters(c *relayed) *refusal {

@@ -88,7 +88,7 @@ func (s *relaySums) add(way *tunnel.TwoWay) {
 }
 
 func (r *relay) snapshot() RouteSnapshot {
-	s := RouteSnapshot{Name: r.conf.Name, Paused: r.paused.Load(), Clients: r.clients(), Relay: r.counts(), Handshakes: r.shakes.snapshot(r.preface())}
+	s := RouteSnapshot{Name: r.conf.Name, Paused: r.paused.Load(), Starved: r.starved.Load(), Clients: r.clients(), Relay: r.counts(), Handshakes: r.shakes.snapshot(r.preface())}
 	if a := r.address(); a != nil {
 		s.Listen = a.String()
 	}

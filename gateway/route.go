@@ -203,7 +203,7 @@ func (r *route) admit(conn net.Conn, peer string) {
 	s := &Session{route: r, number: sessionsNumbered.Add(1), peer: peer, identity: identityOf(conn, peer), began: momentOf(time.Now()), w: lightest(r.workers)}
 	if full, ok := r.enter(s, peer); !ok {
 		r.counters.limits[full].Add(1)
-		turnAway(conn, r.say(nil, nil, &protocol.Notice{Class: protocol.Later, Cause: protocol.Busy, RetryAfter: r.conf.RetryAfter}))
+		r.refuse(conn)
 		return
 	}
 	s.phase.step(admit)
@@ -217,6 +217,15 @@ func (r *route) admit(conn net.Conn, peer string) {
 	}
 	r.settle(s)
 	s.vc.Reenable()
+}
+
+// refuse says that there is no room, and closes conn. Who was to speak TLS hears nothing.
+func (r *route) refuse(conn net.Conn) {
+	var words []byte
+	if r.conf.TLS == nil || certified(conn) {
+		words = r.say(nil, nil, &protocol.Notice{Class: protocol.Later, Cause: protocol.Busy, RetryAfter: r.conf.RetryAfter})
+	}
+	turnAway(conn, words)
 }
 
 // lightest returns the worker of the shard with the fewest connections.
@@ -318,7 +327,7 @@ func appendReply(dst []byte, codec protocol.Codec, m *protocol.Message) ([]byte,
 }
 
 func (r *route) snapshot() RouteSnapshot {
-	s := RouteSnapshot{Name: r.conf.Name, Paused: r.paused.Load(), Protocol: r.codec.Traits().Name, Mode: r.mode.String(), Counters: r.counters.snapshot(), Handshakes: r.shakes.snapshot(r.preface())}
+	s := RouteSnapshot{Name: r.conf.Name, Paused: r.paused.Load(), Starved: r.starved.Load(), Protocol: r.codec.Traits().Name, Mode: r.mode.String(), Counters: r.counters.snapshot(), Handshakes: r.shakes.snapshot(r.preface())}
 	if a := r.address(); a != nil {
 		s.Listen = a.String()
 	}

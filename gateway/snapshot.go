@@ -68,6 +68,7 @@ type RouteSnapshot struct {
 	Mode     string            `json:"mode,omitempty"` // how results are matched to requests; "" of a relay
 	Paused   bool              `json:"paused"`
 	Clients  int               `json:"clients"`
+	Starved  uint64            `json:"starved,omitempty"` // times that the system had no descriptor for a client
 	Counters Counters          `json:"counters"`
 	Backends []BackendSnapshot `json:"backends"`
 	Relay    *RelayCounters    `json:"relay,omitempty"` // of a route of kind Relay, in place of Counters

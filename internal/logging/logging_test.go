@@ -116,7 +116,7 @@ func (s *stuck) Write(p []byte) (int, error) {
 	return s.got.Write(p)
 }
 
-func TestNobodyWaitsForABlockedOutput(t *testing.T) {
+func TestFaultD8NobodyWaitsForABlockedOutput(t *testing.T) {
 	out := &stuck{free: make(chan struct{})}
 	l, closer := New("info", "text", out)
 	const events = maxLines + 100
