@@ -135,6 +135,7 @@ As JSON (?limit=N and ?route=NAME where there is a list):
 /v1/sessions         clients
 /v1/backends         backends
 /v1/exchanges        requests that are not over, the oldest first
+/v1/ended            the last requests that are over (?state=failed)
 /v1/exchanges/ID     what became of one request
 /v1/refusals         the last requests that were refused, and why
 /v1/machines         the states of clients, requests and backend connections
