@@ -62,6 +62,8 @@ var (
 	limits   = desc("limits_total", "How often each limit was hit.", "route", "limit")
 	seconds  = desc("request_seconds", "How long answers took, from the request's coming.", "route")
 	paused   = desc("route_paused", "1 while an operator has the clients of a route hear that they are to come again later.", "route")
+	starved  = desc("no_descriptor_total", "Times that the system had no descriptor for a client of the route: raise the limit.", "route")
+	shakes   = desc("handshakes_total", "What was settled with clients before they were let in (PROXY headers, TLS), by its result: done, failed, or crowded.", "route", "result")
 
 	accepted = desc("relay_clients_total", "Clients that came to a relay.", "route")
 	rejected = desc("relay_refused_total", "Of these, the ones that got no backend connection.", "route", "reason")
@@ -90,7 +92,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for i := range counters {
 		ch <- counters[i].desc
 	}
-	for _, d := range []*prometheus.Desc{info, panics, clients, inFlight, queued, notices, limits, seconds, paused, accepted, rejected, ended, open, moved, enabled, sent, results, pending, links, dials, lost, circuit, copied, missed, attached} {
+	for _, d := range []*prometheus.Desc{info, panics, clients, inFlight, queued, notices, limits, seconds, paused, starved, shakes, accepted, rejected, ended, open, moved, enabled, sent, results, pending, links, dials, lost, circuit, copied, missed, attached} {
 		ch <- d
 	}
 }
@@ -110,6 +112,12 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		r := &s.Routes[i]
 		now(clients, float64(r.Clients), r.Name)
 		now(paused, truth(r.Paused), r.Name)
+		grown(starved, r.Starved, r.Name)
+		if h := r.Handshakes; h != nil {
+			grown(shakes, h.Done, r.Name, "done")
+			grown(shakes, h.Failed, r.Name, "failed")
+			grown(shakes, h.Crowded, r.Name, "crowded")
+		}
 		if n := r.Relay; n != nil {
 			relay(grown, r.Name, n)
 			now(open, float64(n.Open+n.Waiting), r.Name)
