@@ -200,6 +200,12 @@ func TestRefusalsAreRemembered(t *testing.T) {
 			t.Errorf("got %+v", sessions)
 		}
 		b.send("A " + t1 + " x")
+		e := w.client()
+		e.raw("Q 1 half")
+		time.Sleep(time.Minute)
+		if list, _ = w.g.Refusals("", 1); list[0].Cause != "too-large" || list[0].Reasons[0].Rule != "timeouts.frame" || list[0].Reasons[0].Offset != nil {
+			t.Errorf("got %+v", list)
+		}
 	})
 }
 
