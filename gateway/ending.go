@@ -21,6 +21,7 @@ func (s *Session) Tick(own *tunnel.Owner, now time.Time) {
 			s.route.counters.limits[limitFrameTime].Add(1)
 			n := s.notice(protocol.Fix, protocol.TooLarge)
 			n.Reasons = []protocol.Reason{{Off: -1, Rule: "timeouts.frame", Want: "a whole frame within " + s.route.timeouts.Frame.String()}}
+			s.rebuffed(n)
 			s.farewell(n)
 			s.close(errSlow)
 			return

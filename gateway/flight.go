@@ -97,3 +97,41 @@ func (d *diary) rebuffs(route string, list []RefusalView, most int) []RefusalVie
 	})
 	return list
 }
+
+// Ended returns the last requests that are over and were not refused, of the route with that name, or of all if it is empty,
+// the newest first: only those in that state, if it is not empty, at most limit, and whether there are more. Their age is how
+// long they took.
+func (g *Gateway) Ended(route, state string, limit int) (list []ExchangeView, more bool) {
+	list = []ExchangeView{}
+	for _, r := range g.exchanging(route) {
+		for _, w := range r.workers {
+			list = w.diary.endings(r.name, state, list, limit+1)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b ExchangeView) int {
+		return cmp.Or(b.end().Compare(a.end()), cmp.Compare(b.ID, a.ID))
+	})
+	return list[:min(len(list), limit)], len(list) > limit
+}
+
+// end is when it was over, if it is.
+func (v *ExchangeView) end() time.Time {
+	return v.Began.Add(time.Duration(v.Age * float64(time.Millisecond)))
+}
+
+// endings appends the last of a route to list, most at most.
+func (d *diary) endings(route, state string, list []ExchangeView, most int) []ExchangeView {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ended.backwards(func(p *page) bool {
+		if is := exchangeMachine.states[p.state]; state == "" || state == is {
+			came := p.began.time().Add(-p.track.queued.duration())
+			v := ExchangeView{ID: p.number, Route: route, Session: p.session, Peer: p.peer, State: is, Began: instant(came), Age: millis(p.ended.time().Sub(came)), Waited: p.track.heard > 0}
+			v.Backend, v.Link = p.track.link.names()
+			list = append(list, v)
+			most--
+		}
+		return most > 0
+	})
+	return list
+}

@@ -7,12 +7,20 @@ import (
 )
 
 // Where clients may have to go to a certain connection, nobody waits for a place that is free, and nobody is given a
-// place elsewhere, whatever comes, is given back, or is lost.
+// place elsewhere, whatever comes, is given back, is lost, or is drained
+// by an operator. Who waits for a drained one goes elsewhere when nothing is open there.
 func TestPoolModelWithHomes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newSeats(6, 1, rapid.SampledFrom([]Balance{RoundRobin, LeastInFlight}).Draw(t, "balance"))
 		m.pool.steady = true
 		home := map[*Session]*Backend{} // of who waits
+		moved := func() {               // nobody has a home any more where nothing is open, and to which nobody comes
+			for s, h := range home {
+				if h != nil && h.barred && h.taken == 0 {
+					delete(home, s)
+				}
+			}
+		}
 		acquire := func(t *rapid.T) {
 			s := m.client(t)
 			h := home[s]
@@ -25,9 +33,10 @@ func TestPoolModelWithHomes(t *testing.T) {
 			b, _ := m.pool.acquire(s, false, h)
 			if b == nil {
 				home[s] = h
+				moved()
 				return
 			}
-			if h != nil && b != h && !h.gone {
+			if h != nil && b != h && !h.gone && !h.barred {
 				t.Fatal("a place on another connection than home")
 			}
 			delete(home, s)
@@ -41,6 +50,7 @@ func TestPoolModelWithHomes(t *testing.T) {
 			b := m.holds[s][0]
 			m.holds[s] = m.holds[s][1:]
 			m.pool.release(b)
+			moved()
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"acquire": acquire, "acquire ": acquire, "release": release,
@@ -48,6 +58,7 @@ func TestPoolModelWithHomes(t *testing.T) {
 				s := m.client(t)
 				delete(home, s)
 				m.pool.leave(s)
+				moved()
 			},
 			"connect": func(t *rapid.T) {
 				b := m.backend(rapid.IntRange(1, 2).Draw(t, "in flight"))
@@ -63,11 +74,21 @@ func TestPoolModelWithHomes(t *testing.T) {
 				m.ready = append(m.ready[:i:i], m.ready[i+1:]...)
 				m.pool.remove(b)
 			},
+			"bar": func(t *rapid.T) { // an operator drains its backend, or enables it again
+				if len(m.ready) == 0 {
+					t.Skip()
+				}
+				b := m.ready[rapid.IntRange(0, len(m.ready)-1).Draw(t, "which")]
+				m.pool.bar(b.up, !b.barred)
+				moved()
+			},
 			"": func(t *rapid.T) {
 				for s := m.pool.queue.first; s != nil; s = s.seat.next {
 					for _, b := range m.ready {
-						if at := s.seat.home; (at == nil || at == b) && b.taken < b.up.conf.InFlight {
+						if at := s.seat.home; (at == nil || at == b) && b.taken < b.up.conf.InFlight && !b.barred {
 							t.Fatalf("%s waits, and there is a place for it", s.vc)
+						} else if at == b && b.barred && b.taken == 0 {
+							t.Fatalf("%s waits for a connection to which nobody comes any more", s.vc)
 						}
 					}
 				}

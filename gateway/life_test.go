@@ -18,7 +18,8 @@ func (w *world) told() []byte {
 	sessions, _ := w.g.Sessions("", 1000)
 	exchanges, _ := w.g.Exchanges("", 1000)
 	refusals, _ := w.g.Refusals("", 1000)
-	data, err := json.Marshal([]any{w.g.Snapshot(), sessions, w.g.Backends(), exchanges, refusals, w.lives(), w.g.States("r"), w.g.Latency("r")})
+	ended, _ := w.g.Ended("", "", 1000)
+	data, err := json.Marshal([]any{ended, w.g.Snapshot(), sessions, w.g.Backends(), exchanges, refusals, w.lives(), w.g.States("r"), w.g.Latency("r")})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -158,6 +159,12 @@ func TestALifeThatEndsBadly(t *testing.T) {
 		if l = w.last(); l.State != ExchangeFailed || l.Notices[0].Cause != "backend-lost" {
 			t.Errorf("got %s, %+v", steps(l), l.Notices)
 		}
+		if list, more := w.g.Ended("r", "", 10); len(list) != 2 || more || list[0].State != ExchangeFailed || list[1].State != ExchangeExpired || list[1].Age != 30000 || list[1].Link != "b#0" {
+			t.Errorf("got %+v", list)
+		}
+		if list, more := w.g.Ended("r", ExchangeExpired, 1); len(list) != 1 || more || list[0].State != ExchangeExpired {
+			t.Errorf("got %+v", list)
+		}
 		if got := w.g.Backends()[0].LastError; got == "" {
 			t.Error("nobody says why the connection was lost")
 		}
@@ -193,6 +200,12 @@ func TestRefusalsAreRemembered(t *testing.T) {
 			t.Errorf("got %+v", sessions)
 		}
 		b.send("A " + t1 + " x")
+		e := w.client()
+		e.raw("Q 1 half")
+		time.Sleep(time.Minute)
+		if list, _ = w.g.Refusals("", 1); list[0].Cause != "too-large" || list[0].Reasons[0].Rule != "timeouts.frame" || list[0].Reasons[0].Offset != nil {
+			t.Errorf("got %+v", list)
+		}
 	})
 }
 

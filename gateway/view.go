@@ -45,7 +45,7 @@ type BackendView struct {
 	LastError string         `json:"last_error,omitempty"` // why a connection was lost, or could not be made
 }
 
-// ExchangeView is one request that is not over: it waits for room, or a backend has it.
+// ExchangeView is one request: one that waits for room, one that a backend has, or one that is over.
 type ExchangeView struct {
 	ID      uint64    `json:"id,string"`
 	Route   string    `json:"route"`

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,20 +13,29 @@ import (
 
 func newExchangesCommand() *cobra.Command {
 	var t target
+	var ended bool
+	var state string
 	cmd := &cobra.Command{
 		Use:   "exchanges",
 		Short: "Show the requests in flight in a gateway that runs",
 		Long: `Exchanges shows each request that is not over, the oldest first: whose it is, which
-backend connection has it, and what it waits for. Sallyport explain tells more of one.`,
-		Example: `  sallyport exchanges -c sallyport.yaml --limit 20`,
-		Args:    cobra.NoArgs,
+backend connection has it, and what it waits for. With --ended it shows the last that are
+over, the newest first, and --state failed, expired, abandoned or answered only some of
+them. Sallyport explain tells more of one.`,
+		Example: `  sallyport exchanges -c sallyport.yaml --limit 20
+  sallyport exchanges -c sallyport.yaml --ended --state failed`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list struct {
 				Exchanges []gateway.ExchangeView
 				Truncated bool
 			}
-			return t.show(cmd, t.path("exchanges"), &list, func(w io.Writer) {
-				fmt.Fprintln(w, "ID\tROUTE\tSTATE\tAGE\tSESSION\tPEER\tCONNECTION\tTOLD TO WAIT")
+			path, age := t.path("exchanges"), "AGE"
+			if ended || state != "" {
+				path, age = t.path("ended")+"&state="+url.QueryEscape(state), "TOOK"
+			}
+			return t.show(cmd, path, &list, func(w io.Writer) {
+				fmt.Fprintln(w, "ID\tROUTE\tSTATE\t"+age+"\tSESSION\tPEER\tCONNECTION\tTOLD TO WAIT")
 				for _, x := range list.Exchanges {
 					fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", x.ID, cell(x.Route), cell(x.State), span(x.Age), x.Session, cell(x.Peer), cell(x.Link), yes(x.Waited))
 				}
@@ -34,6 +44,8 @@ backend connection has it, and what it waits for. Sallyport explain tells more o
 		},
 	}
 	t.listFlags(cmd, true)
+	cmd.Flags().BoolVar(&ended, "ended", false, "those that are over")
+	cmd.Flags().StringVar(&state, "state", "", "of those that are over, the ones that ended so: answered, failed, expired, abandoned")
 	return cmd
 }
 

@@ -7,7 +7,9 @@ import (
 	"net/url"
 	"runtime"
 	"runtime/metrics"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -92,6 +94,7 @@ func (a *api) register(m *http.ServeMux) {
 	read("exchanges", func(q query) (any, *trouble) { return list(a, q, "exchanges", a.g.Exchanges) })
 	read("refusals", func(q query) (any, *trouble) { return list(a, q, "refusals", a.g.Refusals) })
 	read("exchanges/{id}", a.exchange)
+	read("ended", a.ended)
 }
 
 // trouble is why something was not done, for whoever asked.
@@ -137,6 +140,15 @@ func (a *api) has(route string) bool {
 		}
 	}
 	return false
+}
+
+// ended lists requests that are over, in one state or in any.
+func (a *api) ended(q query) (any, *trouble) {
+	state := q.values.Get("state")
+	if over := []string{gateway.ExchangeAnswered, gateway.ExchangeExpired, gateway.ExchangeFailed, gateway.ExchangeAbandoned}; state != "" && !slices.Contains(over, state) {
+		return nil, &trouble{http.StatusBadRequest, "state: want one of " + strings.Join(over, ", ")}
+	}
+	return list(a, q, "exchanges", func(route string, limit int) ([]gateway.ExchangeView, bool) { return a.g.Ended(route, state, limit) })
 }
 
 // exchange tells the life of one request.

@@ -21,6 +21,8 @@ func TestTheAPI(t *testing.T) {
 		"/v1/sessions?limit=2":            `"truncated":true`,
 		"/v1/backends":                    `"admin":"enabled"`,
 		"/v1/exchanges?route=wards":       `{"id":"7"`,
+		"/v1/ended?state=failed":          `"state":"failed"`,
+		"/v1/ended?state=queued":          "400 state: want one of answered, expired",
 		"/v1/exchanges/7":                 `"state":"answered"`,
 		"/v1/refusals?route=wards":        `{"id":"8"`,
 		"/v1/exchanges/9":                 "404 request 9 is not known",

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"os"
 	"sync"
 )
 
@@ -21,12 +22,25 @@ type narrow struct {
 
 func (n *narrow) Accept() (net.Conn, error) {
 	n.room <- struct{}{}
-	conn, err := n.Listener.Accept()
-	if err != nil {
-		<-n.room
-		return nil, err
+	for {
+		conn, err := n.Listener.Accept()
+		if err != nil {
+			<-n.room
+			return nil, err
+		}
+		if !welcome(conn) {
+			_ = conn.Close()
+			continue
+		}
+		return &guestConn{Conn: conn, leave: sync.OnceFunc(func() { <-n.room })}, nil
 	}
-	return &guestConn{Conn: conn, leave: sync.OnceFunc(func() { <-n.room })}, nil
+}
+
+// welcome reports whether conn is of the user of the program, or of root, as far as that is known: between its making and the
+// change of its mode anybody may have connected to a socket.
+func welcome(conn net.Conn) bool {
+	uid, known := userOf(conn)
+	return !known || uid == 0 || uid == os.Geteuid()
 }
 
 // guestConn is a connection that gives its place back when it is closed.

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
@@ -44,6 +45,9 @@ func (g *guard) need(r *http.Request) role {
 // who returns what somebody may do, and as whom.
 func (g *guard) who(r *http.Request) (role, string) {
 	if g.unix {
+		if uid, ok := r.Context().Value(userKey{}).(int); ok {
+			return operator, fmt.Sprintf("unix socket, user %d", uid)
+		}
 		return operator, "unix socket"
 	}
 	token, sent := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -58,6 +62,19 @@ func (g *guard) who(r *http.Request) (role, string) {
 		return reader, r.RemoteAddr
 	}
 	return nobody, r.RemoteAddr
+}
+
+// userKey is where a request has the user who sent it over a Unix socket.
+type userKey struct{}
+
+// remember notes who is at the other end of conn.
+func remember(ctx context.Context, conn net.Conn) context.Context {
+	if g, ok := conn.(*guestConn); ok {
+		if uid, known := userOf(g.Conn); known {
+			return context.WithValue(ctx, userKey{}, uid)
+		}
+	}
+	return ctx
 }
 
 // equal takes as long for every token. What is not set is equal to none.

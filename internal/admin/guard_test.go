@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -193,7 +195,11 @@ func TestFaultF07WhoMayAskAndChange(t *testing.T) {
 			{"GET /debug/pprof/", "", 404, ""}, // it was not asked for
 			{"POST /v1/log", json, 404, ""},    // nor was this
 		})
-		if want := []string{"pause wards"}; !slices.Equal(g.calls, want) {
+		ask(t, s, asked{what: "POST /v1/routes/wards/resume", header: json})
+		if lines := written.drain(); runtime.GOOS == "linux" && (len(lines) != 1 || lines[0].Who != fmt.Sprint("unix socket, user ", os.Geteuid())) {
+			t.Errorf("got %+v", lines)
+		}
+		if want := []string{"pause wards", "resume wards"}; !slices.Equal(g.calls, want) {
 			t.Errorf("got %q, want %q", g.calls, want)
 		}
 	})

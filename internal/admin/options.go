@@ -49,6 +49,7 @@ type Gateway interface {
 	Sessions(route string, limit int) (list []gateway.SessionView, more bool)
 	Backends() []gateway.BackendView
 	Exchanges(route string, limit int) (list []gateway.ExchangeView, more bool)
+	Ended(route, state string, limit int) (list []gateway.ExchangeView, more bool)
 	Exchange(id uint64) (gateway.ExchangeLife, bool)
 	Refusals(route string, limit int) (list []gateway.RefusalView, more bool)
 	States(route string) gateway.States

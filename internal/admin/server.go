@@ -47,7 +47,7 @@ func Listen(o Options, g Gateway) (*Server, error) {
 	s := &Server{listener: l, done: make(chan error, 1)}
 	guard := &guard{options: &o, unix: network == "unix", audit: auditor{to: o.Audit}}
 	s.http = http.Server{Handler: guard.over(busy(mux(&o, g))), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+		IdleTimeout: time.Minute, ConnContext: remember, MaxHeaderBytes: 16 << 10}
 	go func() { s.done <- s.http.Serve(&narrow{Listener: l, room: make(chan struct{}, mostConnections)}) }()
 	return s, nil
 }
@@ -135,6 +135,7 @@ As JSON (?limit=N and ?route=NAME where there is a list):
 /v1/sessions         clients
 /v1/backends         backends
 /v1/exchanges        requests that are not over, the oldest first
+/v1/ended            the last requests that are over (?state=failed)
 /v1/exchanges/ID     what became of one request
 /v1/refusals         the last requests that were refused, and why
 /v1/machines         the states of clients, requests and backend connections

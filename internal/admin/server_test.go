@@ -73,6 +73,10 @@ func (f *fake) Exchanges(string, int) ([]gateway.ExchangeView, bool) {
 	return []gateway.ExchangeView{{ID: 7, State: "queued"}}, false
 }
 
+func (f *fake) Ended(_, state string, _ int) ([]gateway.ExchangeView, bool) {
+	return []gateway.ExchangeView{{ID: 6, State: state}}, false
+}
+
 func (f *fake) Exchange(id uint64) (gateway.ExchangeLife, bool) {
 	return gateway.ExchangeLife{ID: id, State: "answered"}, id == 7
 }
