@@ -20,6 +20,7 @@ import (
 // reloader has a running gateway do what its configuration says now.
 type reloader struct {
 	g   *gateway.Gateway
+	own *service
 	log *logrus.Entry
 	env config.Env
 
@@ -28,8 +29,8 @@ type reloader struct {
 	is admin.ConfigStatus
 }
 
-func newReloader(g *gateway.Gateway, log *logrus.Entry, f *config.File) *reloader {
-	return &reloader{g: g, log: log, env: os.LookupEnv, f: f, is: admin.ConfigStatus{File: f.Name, Loaded: millisecond(time.Now())}}
+func newReloader(g *gateway.Gateway, log *logrus.Entry, f *config.File, manager *service) *reloader {
+	return &reloader{g: g, own: manager, log: log, env: os.LookupEnv, f: f, is: admin.ConfigStatus{File: f.Name, Loaded: millisecond(time.Now())}}
 }
 
 func millisecond(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
@@ -38,6 +39,8 @@ func millisecond(t time.Time) time.Time { return t.UTC().Truncate(time.Milliseco
 func (r *reloader) reload(why string) (gateway.Change, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.own.reloading()
+	defer r.own.ready()
 	change, err := r.takeOver()
 	if err != nil {
 		r.is.Failed++
@@ -68,7 +71,11 @@ func (r *reloader) takeOver() (gateway.Change, error) {
 	if err != nil {
 		return gateway.Change{}, err
 	}
-	change, err := r.g.Reload(f.Config())
+	c := f.Config()
+	if err := r.own.lend(&c); err != nil {
+		return gateway.Change{}, err
+	}
+	change, err := r.g.Reload(c)
 	if err != nil {
 		return change, err
 	}

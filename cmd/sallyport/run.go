@@ -63,13 +63,20 @@ func runGateway(cmd *cobra.Command, f *config.File, signals <-chan os.Signal, wa
 	defer func() { err = errors.Join(err, closer.Close()) }()
 	log := logrus.NewEntry(logger)
 
+	manager, err := newService()
+	if err != nil {
+		return err
+	}
 	c := f.Config()
 	c.Log = log
+	if err := manager.lend(&c); err != nil {
+		return err
+	}
 	g, err := gateway.New(c)
 	if err != nil {
 		return fmt.Errorf("%w\nIs another program using the address? Nothing was started", err)
 	}
-	r := newReloader(g, log, f)
+	r := newReloader(g, log, f, manager)
 	level := &logLevel{logger: logger}
 	defer level.restore()
 	if f.Admin.Listen != "" {
@@ -95,11 +102,14 @@ func runGateway(cmd *cobra.Command, f *config.File, signals <-chan os.Signal, wa
 		go r.watch(ctx)
 	}
 	go r.refresh(ctx)
+	go manager.watch(ctx, g)
+	manager.ready()
 	sig, err := next(signals, served, r.signalled)
 	if sig == nil {
 		return err
 	}
 	log.WithField("signal", sig.String()).Info("draining; a second signal ends at once")
+	manager.stopping()
 	drain()
 	ignore := func(os.Signal) {} // there is nothing to reload any more
 	if sig, err = next(signals, served, ignore); sig == nil {

@@ -38,7 +38,7 @@ var layers = []layer{
 	{packages: "internal/admin", ours: []string{"gateway"}, theirs: []string{prometheus}},
 	{packages: "internal/...", ours: append([]string{"gateway", "protocol/...", "tunnel/...", "internal/..."}, library...),
 		theirs: []string{logrus, multierror, yaml, jsonschema, expr}},
-	{packages: "cmd/...", ours: []string{"..."}, theirs: []string{logrus, multierror, cobra, pflag}},
+	{packages: "cmd/...", ours: []string{"..."}, theirs: []string{logrus, multierror, cobra, pflag, systemd}},
 	{packages: "examples/...", ours: []string{"..."}},
 	{packages: "bench/...", ours: []string{"..."}},
 }
@@ -54,6 +54,7 @@ const (
 	yaml       = "github.com/goccy/go-yaml"
 	cobra      = "github.com/spf13/cobra"
 	pflag      = "github.com/spf13/pflag"
+	systemd    = "github.com/coreos/go-systemd/v22"
 	prometheus = "github.com/prometheus/client_golang"
 	cmp        = "github.com/google/go-cmp"
 )
